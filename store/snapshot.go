@@ -1,0 +1,119 @@
+package store
+
+import "time"
+
+// Snapshot is what a reader sees of the lake: one version of the log, the
+// files it names, and what folds out of its entries. It never changes.
+type Snapshot struct {
+	Root       string // the lake's directory, absolute
+	Version    int64  // of the log; -1 for a lake without a commit
+	Head       string // SHA-256 of the last entry, in hex
+	TableID    string
+	Tenant     Tenant
+	Files      []File // of activities, sorted by path
+	Revisions  []File // sorted by path
+	Quarantine []File // sorted by path
+	Runs       []Run  // by start
+	Coverage   []Rectangle
+	// Seen counts later sightings of a quarantined record, by SHA-256 in hex.
+	Seen map[string]Sighting
+	// Ingested is the largest value of the column so far, in milliseconds.
+	Ingested int64
+	// Foreign are the versions that another writer committed.
+	Foreign []int64
+	// Cursors are the scans that were begun and not ended, by their key.
+	Cursors map[string]Cursor
+}
+
+// File is one Parquet file that the log names.
+type File struct {
+	Path      string // relative to the lake, with slashes: activities/date=.../part-....parquet
+	Partition Partition
+	Size      int64
+	SHA256    string // in hex; empty for a file of another writer
+	Rows      int64
+	Version   int64 // of the entry that added it
+	Stats     Stats
+}
+
+// Stats are the bounds that the log keeps of a file; times in milliseconds.
+type Stats struct {
+	Timestamp, Created, Ingested, AppID Range
+}
+
+// Range is the smallest and the largest value of a column in a file, and how
+// many rows have none. Without a value, Min > Max.
+type Range struct{ Min, Max, Nulls int64 }
+
+// Sighting says that quarantined bytes came again.
+type Sighting struct {
+	Times    int64     `json:"times"`
+	LastSeen time.Time `json:"last_seen"`
+}
+
+// Tenant is whose activities the lake holds.
+type Tenant struct {
+	Host    string  `json:"host,omitempty"` // of the API; empty before the first ingest
+	IDs     []int64 `json:"ids,omitempty"`  // tenantId of the records
+	Several bool    `json:"several,omitempty"`
+}
+
+// Run is one invocation of a verb that writes, as its commits tell.
+type Run struct {
+	RunID          string    `json:"run_id"`
+	Started        time.Time `json:"started"`
+	Ended          time.Time `json:"ended,omitzero"` // zero: it never said that it ended
+	Outcome        string    `json:"outcome"`        // "running", "complete", "partial", "interrupted", "failed"
+	Verb           string    `json:"verb"`           // "ingest" or "import"
+	Host           string    `json:"host,omitempty"`
+	CredentialKind string    `json:"credential_kind,omitempty"`
+	ClientID       string    `json:"client_id,omitempty"`
+	ToolVersion    string    `json:"tool_version"`
+	Operator       string    `json:"operator,omitempty"`
+	CaseID         string    `json:"case_id,omitempty"`
+	ClockOffsetMS  *int64    `json:"clock_offset_ms,omitempty"` // server minus local
+	Requests       int64     `json:"requests"`
+	Records        int64     `json:"records"` // received, of whatever fate
+	Added          int64     `json:"added"`   // rows that became part of activities
+	Duplicates     int64     `json:"duplicates"`
+	Revisions      int64     `json:"revisions"`
+	Quarantined    int64     `json:"quarantined"`
+	Bytes          int64     `json:"bytes"`
+	// Drift counts values that a column could not hold, by column.
+	Drift map[string]int64 `json:"drift,omitempty"`
+	// LogVersion is the last entry of the run.
+	LogVersion int64 `json:"-"`
+}
+
+// Rectangle is one entry of the coverage ledger: event time [Since, Until) by
+// save time up to ThroughCreated, for one service or for all.
+type Rectangle struct {
+	Since          time.Time `json:"since"`
+	Until          time.Time `json:"until"`
+	Service        *int64    `json:"service,omitempty"` // nil: all services
+	State          string    `json:"state"`             // "complete", "partial", "filtered", "failed", "imported"
+	ThroughCreated time.Time `json:"through_created,omitzero"`
+	Filter         string    `json:"filter,omitempty"` // JSON, as asked
+	Route          string    `json:"route,omitempty"`  // "activities"
+	RunID          string    `json:"run_id"`
+	Records        int64     `json:"records"`
+	Requests       int64     `json:"requests"`
+	Reason         string    `json:"reason,omitempty"` // why it is not complete
+}
+
+// Cursor is where a scan of one window stands, so that an interrupted run can
+// go on. Key names the window and the question; an entry with Done set, or a
+// later one with the same key, replaces it.
+type Cursor struct {
+	Key     string `json:"key"`
+	RunID   string `json:"run_id"`
+	Done    bool   `json:"done,omitempty"`
+	Filters string `json:"filters,omitempty"` // the body's filters member to send next, byte for byte
+	// FirstAsked is the server's clock at the window's first request.
+	FirstAsked time.Time `json:"first_asked,omitzero"`
+	// At is the commit's clock, so that a stale cursor can be told.
+	At       time.Time `json:"at,omitzero"`
+	Pages    int64     `json:"pages,omitempty"`
+	Records  int64     `json:"records,omitempty"`
+	Requests int64     `json:"requests,omitempty"`
+}
