@@ -1,0 +1,193 @@
+package store
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/klauspost/compress/s2"
+)
+
+// Rows wait per partition until they are written as a file. All partitions
+// share one budget of memory. When it is used up, a partition that has long
+// seen no row is finished and is written (that is all that ever happens for
+// input sorted by time); else a partition that has enough for a file of its own is
+// written; else the largest one is spilled: its rows go, compressed, into
+// a temporary file without a name and come back when the partition is written.
+
+const (
+	chunkBytes = 256 << 10
+	spillBlock = 4 << 20 // bytes of rows that are compressed together
+)
+
+// waitingRow is the key of a waiting row and the place of its bytes.
+type waitingRow struct {
+	timestamp int64
+	chunk     uint32
+	off       uint32
+}
+
+// cell is one partition's waiting rows. Guarded by the run's mutex, except for
+// what takeRows has handed out.
+type cell struct {
+	partition Partition
+	rows      []waitingRow
+	chunks    [][]byte
+	memory    int   // bytes of the chunks
+	raw       int64 // bytes of the waiting records, the spilled ones included
+	spilled   []spillSegment
+	lastRow   int64 // count of rows of the run when it last got one
+	busy      bool  // being written or spilled by another goroutine
+}
+
+type spillSegment struct {
+	off        int64
+	compressed int
+	size       int
+}
+
+func (c *cell) append(timestamp int64, encoded []byte, rawBytes int) (grown int) {
+	n := len(c.chunks)
+	if n == 0 || cap(c.chunks[n-1])-len(c.chunks[n-1]) < len(encoded) {
+		// A lone small partition should not cost a quarter of a megabyte: the
+		// first chunks are smaller.
+		size := max(min(chunkBytes, max(16<<10, c.memory)), len(encoded))
+		c.chunks = append(c.chunks, make([]byte, 0, size))
+		c.memory += size
+		grown = size
+		n++
+	}
+	last := &c.chunks[n-1]
+	c.rows = append(c.rows, waitingRow{timestamp: timestamp, chunk: uint32(n - 1), off: uint32(len(*last))})
+	*last = append(*last, encoded...)
+	c.raw += int64(rawBytes)
+	return grown
+}
+
+// taken is a cell's rows, handed out to be written or spilled.
+type taken struct {
+	rows    []waitingRow
+	chunks  [][]byte
+	spilled []spillSegment
+	memory  int
+	raw     int64
+}
+
+func (c *cell) take(withSpilled bool) taken {
+	t := taken{rows: c.rows, chunks: c.chunks, memory: c.memory}
+	c.rows, c.chunks, c.memory = nil, nil, 0
+	if withSpilled {
+		t.spilled, t.raw = c.spilled, c.raw
+		c.spilled, c.raw = nil, 0
+	}
+	return t
+}
+
+// sort puts the rows in the order of the file: by time, and in the order of
+// arrival within a millisecond.
+func (t *taken) sort() {
+	slices.SortFunc(t.rows, func(a, b waitingRow) int {
+		return cmp.Or(cmp.Compare(a.timestamp, b.timestamp), cmp.Compare(a.chunk, b.chunk), cmp.Compare(a.off, b.off))
+	})
+}
+
+func (t *taken) encoded(w waitingRow) []byte { return t.chunks[w.chunk][w.off:] }
+
+// spillFile holds spilled rows. It has no name: a crash leaves nothing.
+type spillFile struct {
+	f    *os.File
+	size int64
+}
+
+func newSpillFile(dir string) (*spillFile, error) {
+	f, err := os.CreateTemp(dir, "spill-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &spillFile{f: f}, nil
+}
+
+// put writes the rows of t and answers where they are.
+func (s *spillFile) put(t taken) ([]spillSegment, error) {
+	var segments []spillSegment
+	var block, packed []byte
+	flush := func() error {
+		if len(block) == 0 {
+			return nil
+		}
+		packed = s2.Encode(packed[:cap(packed)], block)
+		if _, err := s.f.WriteAt(packed, s.size); err != nil {
+			return fmt.Errorf("spill waiting rows: %w", err)
+		}
+		segments = append(segments, spillSegment{off: s.size, compressed: len(packed), size: len(block)})
+		s.size += int64(len(packed))
+		block = block[:0]
+		return nil
+	}
+	for _, chunk := range t.chunks {
+		if len(block)+len(chunk) > spillBlock {
+			if err := flush(); err != nil {
+				return nil, err
+			}
+		}
+		block = append(block, chunk...)
+	}
+	return segments, flush()
+}
+
+// load brings the spilled rows of t back, in front of those that came later.
+func (s *spillFile) load(t *taken) error {
+	if len(t.spilled) == 0 {
+		return nil
+	}
+	late := *t
+	t.rows, t.chunks = nil, nil
+	var row Row
+	for _, seg := range t.spilled {
+		packed := make([]byte, seg.compressed)
+		if _, err := s.f.ReadAt(packed, seg.off); err != nil {
+			return fmt.Errorf("read spilled rows back: %w", err)
+		}
+		chunk, err := s2.Decode(nil, packed)
+		if err != nil || len(chunk) != seg.size {
+			return fmt.Errorf("read spilled rows back: %w", errRowCodec)
+		}
+		if err := t.index(chunk, &row); err != nil {
+			return err
+		}
+	}
+	base := uint32(len(t.chunks))
+	for _, w := range late.rows {
+		w.chunk += base
+		t.rows = append(t.rows, w)
+	}
+	t.chunks = append(t.chunks, late.chunks...)
+	t.spilled = nil
+	return nil
+}
+
+func (t *taken) index(chunk []byte, row *Row) error {
+	n := uint32(len(t.chunks))
+	t.chunks = append(t.chunks, chunk)
+	for rest := chunk; len(rest) > 0; {
+		off := uint32(len(chunk) - len(rest))
+		var err error
+		if rest, err = decodeRow(rest, row); err != nil {
+			return fmt.Errorf("read spilled rows back: %w", err)
+		}
+		t.rows = append(t.rows, waitingRow{timestamp: row.Numbers[Timestamp], chunk: n, off: off})
+	}
+	return nil
+}
+
+func (s *spillFile) Close() error {
+	if s == nil {
+		return nil
+	}
+	return s.f.Close()
+}

@@ -1,0 +1,131 @@
+package delta
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// The versions of the protocol that this package reads and writes.
+const (
+	ReaderVersion = 1
+	WriterVersion = 2
+)
+
+// UnsupportedError says that the table asks for more than this package can do.
+type UnsupportedError struct {
+	Version  int64 // of the entry
+	Protocol Protocol
+	Why      string
+}
+
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("log entry %d: %s (minReaderVersion %d, minWriterVersion %d)", e.Version, e.Why, e.Protocol.MinReaderVersion, e.Protocol.MinWriterVersion)
+}
+
+// Hint tells the person what to do.
+func (e *UnsupportedError) Hint() string {
+	return "another program has upgraded the table; read it with that program, or restore the lake from a copy made before"
+}
+
+// File is a file of a snapshot and the version that added it.
+type File struct {
+	Add
+	Name    string // decoded path
+	Version int64
+}
+
+// Snapshot is the state of the table at one version. Apply moves it on.
+type Snapshot struct {
+	Version  int64 // -1: no entry yet
+	Protocol Protocol
+	MetaData *MetaData
+	Txns     map[string]Txn
+	files    map[string]File
+	removed  map[string]Removed
+}
+
+// Removed is a file that was taken out of the table.
+type Removed struct {
+	Version int64
+}
+
+// NewSnapshot is the state before the first entry.
+func NewSnapshot() *Snapshot {
+	return &Snapshot{Version: -1, Txns: map[string]Txn{}, files: map[string]File{}, removed: map[string]Removed{}}
+}
+
+// Apply moves the snapshot on by the entry of the next version. After an error
+// the snapshot must not be used.
+func (s *Snapshot) Apply(version int64, actions []Action) error {
+	if version != s.Version+1 {
+		return fmt.Errorf("log entry %d: want %d next", version, s.Version+1)
+	}
+	for _, a := range actions {
+		switch {
+		case a.Protocol != nil:
+			if err := check(version, *a.Protocol); err != nil {
+				return err
+			}
+			s.Protocol = *a.Protocol
+		case a.MetaData != nil:
+			s.MetaData = a.MetaData
+		case a.Txn != nil:
+			s.Txns[a.Txn.AppID] = *a.Txn
+		case a.Add != nil:
+			name, err := FilePath(a.Add.Path)
+			if err != nil {
+				return fmt.Errorf("log entry %d: %w", version, err)
+			}
+			if dv := a.Add.DeletionVector; len(dv) > 0 && string(dv) != "null" {
+				return &UnsupportedError{Version: version, Protocol: s.Protocol, Why: "it uses deletion vectors, which this version cannot read"}
+			}
+			s.files[name] = File{Add: *a.Add, Name: name, Version: version}
+			delete(s.removed, name)
+		case a.Remove != nil:
+			name, err := FilePath(a.Remove.Path)
+			if err != nil {
+				return fmt.Errorf("log entry %d: %w", version, err)
+			}
+			delete(s.files, name)
+			s.removed[name] = Removed{Version: version}
+		}
+	}
+	if version == 0 && (s.MetaData == nil || s.Protocol.MinReaderVersion == 0) {
+		return fmt.Errorf("log entry 0: want a protocol and a metaData action in it")
+	}
+	s.Version = version
+	return nil
+}
+
+// check refuses what this package cannot read. A table that only asks more of
+// a writer can still be read; CanWrite says so later.
+func check(version int64, p Protocol) error {
+	if p.MinReaderVersion > ReaderVersion {
+		return &UnsupportedError{Version: version, Protocol: p, Why: fmt.Sprintf("it needs a reader of version %d, this is version %d", p.MinReaderVersion, ReaderVersion)}
+	}
+	return nil
+}
+
+// CanWrite is an error when the table asks for more than this writer can do.
+func (s *Snapshot) CanWrite() error {
+	if s.Protocol.MinWriterVersion > WriterVersion {
+		return &UnsupportedError{Version: s.Version, Protocol: s.Protocol, Why: fmt.Sprintf("it needs a writer of version %d, this is version %d", s.Protocol.MinWriterVersion, WriterVersion)}
+	}
+	return nil
+}
+
+// Files are the files of the table, by name.
+func (s *Snapshot) Files() []File {
+	return slices.SortedFunc(maps.Values(s.files), func(a, b File) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// Has says whether a file is part of the table.
+func (s *Snapshot) Has(name string) bool { _, ok := s.files[name]; return ok }
+
+// WasRemoved says whether a file was part of the table once and no longer is.
+func (s *Snapshot) WasRemoved(name string) bool { _, ok := s.removed[name]; return ok }
+
+// Removed are the names of the files that were taken out, sorted.
+func (s *Snapshot) Removed() []string { return slices.Sorted(maps.Keys(s.removed)) }

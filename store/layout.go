@@ -1,0 +1,115 @@
+package store
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"time"
+
+	"mdcalake/store/delta"
+)
+
+// Every name, path and limit of the lake has its home here.
+
+// Names in a lake's directory. Ours begin with '_', which Spark, pyarrow and
+// Delta take for no data.
+const (
+	activitiesDir = "activities"
+	revisionsDir  = "revisions"
+	quarantineDir = "quarantine"
+	privateDir    = "_mdcalake"
+	lockName      = "lock"
+	readersName   = "readers"
+	headName      = "head"
+	pendingPrefix = "pending-"
+)
+
+const (
+	// RowGroupRows is where a row group ends, the size DuckDB hands to a thread.
+	RowGroupRows = 122_880
+	// rowGroupBytes bounds it where records are large: the record's bytes of
+	// one row group, uncompressed.
+	rowGroupBytes = 256 << 20
+	// rawPageBytes is the size of a page of raw. Larger pages compress better
+	// (1 MiB: 12 % less than 128 KiB), a reader of one record unpacks one page.
+	rawPageBytes = 1 << 20
+	// bufferBudget is the memory that waiting rows may take. The process needs
+	// about 150 MB more.
+	bufferBudget = 160 << 20
+	// idleRows: a partition that has seen no row while so many others went by is
+	// finished, in input sorted by time.
+	idleRows = 20_000
+	// fileRawBytes is the most raw bytes that go into one file, so that sorting
+	// a partition stays within bounded memory.
+	fileRawBytes = 96 << 20
+)
+
+// layout builds the paths of one lake.
+type layout struct {
+	root  string // absolute
+	group bool   // --lake-mode group
+}
+
+func (l layout) dirMode() fs.FileMode {
+	if l.group {
+		return 0o750
+	}
+	return 0o700
+}
+
+func (l layout) fileMode() fs.FileMode {
+	if l.group {
+		return 0o640
+	}
+	return 0o600
+}
+
+// dataMode is for committed data files, which nobody writes again.
+func (l layout) dataMode() fs.FileMode { return l.fileMode() &^ 0o222 }
+
+func (l layout) path(rel string) string     { return filepath.Join(l.root, filepath.FromSlash(rel)) }
+func (l layout) private(name string) string { return filepath.Join(l.root, privateDir, name) }
+func (l layout) logDir() string             { return filepath.Join(l.root, activitiesDir, delta.Dir) }
+func (l layout) pending(runID string) string {
+	return l.private(pendingPrefix + runID)
+}
+
+// tempName is the name a file has until it is whole: hidden, beside its place.
+func tempName(rel string) string {
+	dir, base := path.Split(rel)
+	return dir + "." + base + ".tmp"
+}
+
+// NewRunID makes the name of a run: its start in UTC and ten random digits, so
+// that runs sort by time and no two share a name.
+func NewRunID(started time.Time) string {
+	var b [5]byte
+	rand.Read(b[:]) // never fails, by its documentation
+	return started.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(b[:])
+}
+
+// validRunID keeps a run's name fit for being part of a file name.
+func validRunID(id string) bool {
+	if len(id) == 0 || len(id) > 64 {
+		return false
+	}
+	for _, c := range id {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// dataName is the path of a data file: unique by the run's id and a number
+// that the run never uses twice.
+func dataName(p Partition, runID string, n int) string {
+	return fmt.Sprintf("%s/%s/part-%s-%05d.parquet", activitiesDir, p.Dir(), runID, n)
+}
+
+func sideName(dir, runID string, n int) string {
+	return fmt.Sprintf("%s/part-%s-%05d.parquet", dir, runID, n)
+}
