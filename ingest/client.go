@@ -1,0 +1,537 @@
+package ingest
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// ClientOptions say where the API is and how to treat it. BaseURL and
+// Credential are needed; the zero value of everything else works.
+type ClientOptions struct {
+	// BaseURL is the API URL under Settings > Cloud Apps > About, perhaps with a
+	// path prefix. https; plain http only to a loopback address.
+	BaseURL    string
+	Credential Credential
+
+	CAFile  string         // PEM file of further roots to trust, "" for none
+	RootCAs *x509.CertPool // roots to trust in place of the system's, nil for those
+
+	UserAgent string // "mdcalake"
+	Rate      int    // requests a minute, 0 for no limit
+	Retry     RetryOptions
+	Timeouts  Timeouts
+	MaxBody   int64 // longest body after decompression; 256 MiB
+	Clock     Clock // the system's
+
+	// OnWait is told of every wait before it begins: pacing, throttling,
+	// back-off. It is called by several goroutines and must return at once.
+	OnWait func(d time.Duration, why string)
+}
+
+// Timeouts are for a peer that is silent; they run in real time. The zero value
+// is the default.
+type Timeouts struct {
+	Connect time.Duration // to connect, and again for the TLS handshake; 30 s
+	Header  time.Duration // from the request to the answer's header; 3 min
+	Stall   time.Duration // without a byte of the body; 1 min
+	Body    time.Duration // for the whole body; 15 min
+}
+
+const defaultMaxBody = 256 << 20
+
+// Client is the API of one tenant. It may be used by several goroutines, which
+// then share its rate.
+type Client struct {
+	endpoint string
+	host     string
+	options  ClientOptions
+	limiter  *Limiter
+	http     *http.Client
+	answered atomic.Bool // the host was reached before, so its name is right
+}
+
+// An Answer is a whole and well-formed answer to one request.
+type Answer struct {
+	Body     []byte    // after decompression; the answer's own until Release
+	Page     *Page     // what is in it
+	SHA256   [32]byte  // of Body
+	Status   int       // of HTTP
+	Date     time.Time // the server's Date header, zero if none
+	Asked    time.Time // when the request was sent, by the server's clock if it says, else by ours
+	Received time.Time // when the body was complete, by our clock
+	Requests int       // how many requests it took
+
+	released atomic.Bool
+}
+
+// Release gives the body's memory back for the next answer. Nothing of the body
+// may be used afterwards; a second call does nothing.
+func (a *Answer) Release() {
+	if a == nil || a.released.Swap(true) {
+		return
+	}
+	body := a.Body
+	a.Body = nil
+	if cap(body) > 0 && cap(body) <= maxPooledBody {
+		bodies.Put(&body)
+	}
+}
+
+// bodies are buffers for the next answers. A giant one is not worth keeping.
+var bodies sync.Pool
+
+const maxPooledBody = 64 << 20
+
+// NewClient checks the options and returns a client. It sends nothing.
+func NewClient(o ClientOptions) (*Client, error) {
+	endpoint, err := endpointOf(o.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	if o.Credential == nil {
+		return nil, &OptionError{Option: "credential", Problem: "is missing", hint: "give a token with --token-file"}
+	}
+	if o.Rate < 0 || o.MaxBody < 0 || o.Timeouts.Connect < 0 || o.Timeouts.Header < 0 || o.Timeouts.Stall < 0 || o.Timeouts.Body < 0 {
+		return nil, &OptionError{Option: "rate, longest body or timeout", Problem: "is negative"}
+	}
+	if err := o.Retry.defaults(); err != nil {
+		return nil, err
+	}
+	if o.UserAgent == "" {
+		o.UserAgent = "mdcalake"
+	}
+	if o.MaxBody == 0 {
+		o.MaxBody = defaultMaxBody
+	}
+	if o.Clock == nil {
+		o.Clock = SystemClock()
+	}
+	for _, d := range []struct {
+		to *time.Duration
+		by time.Duration
+	}{
+		{&o.Timeouts.Connect, 30 * time.Second},
+		{&o.Timeouts.Header, 3 * time.Minute}, // a wide scan is slow to begin
+		{&o.Timeouts.Stall, time.Minute},
+		{&o.Timeouts.Body, 15 * time.Minute},
+	} {
+		if *d.to == 0 {
+			*d.to = d.by
+		}
+	}
+	roots, err := rootsOf(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{
+		endpoint: endpoint.String(),
+		host:     endpoint.Host,
+		options:  o,
+		limiter:  NewLimiter(o.Rate, o.Clock, o.OnWait),
+		http: &http.Client{
+			Transport: transport(o.Timeouts, roots),
+			// A redirect is an answer like any other, and never followed: the
+			// credential goes to the configured host only.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+// Host is the host, with its port if it was given one.
+func (c *Client) Host() string { return c.host }
+
+// CredentialKind is how the client signs in.
+func (c *Client) CredentialKind() string { return c.options.Credential.Kind() }
+
+// Close closes idle connections. Requests under way are not its business.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+const activitiesPath = "api/v1/activities/"
+
+// endpointOf never quotes the address: a mistaken one may hold a password.
+func endpointOf(base string) (*url.URL, error) {
+	bad := func(problem string) error {
+		return &OptionError{Option: "base URL", Problem: problem,
+			hint: "give the API URL under Settings > Cloud Apps > About, such as https://TENANT.eu.portal.cloudappsecurity.com"}
+	}
+	base = strings.TrimSpace(base)
+	if base == "" {
+		return nil, bad("is missing")
+	}
+	u, err := url.Parse(base)
+	switch {
+	case err != nil && strings.Contains(base, "://"):
+		return nil, bad("is no URL")
+	case err != nil || u.Scheme == "" || u.Opaque != "":
+		return nil, bad("does not begin with https://")
+	case u.User != nil:
+		return nil, bad("holds a user name or password; the credential is given apart from it")
+	case u.Hostname() == "":
+		return nil, bad("names no host")
+	case u.RawQuery != "" || u.ForceQuery || strings.Contains(base, "#"):
+		return nil, bad("has a query or a fragment")
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		return nil, bad("is plain http, which would show the credential to the network")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, bad("does not begin with https://")
+	case strings.Contains(u.Path+"/", "/api/v1/"):
+		return nil, bad("goes beyond the root of the API; leave /api/v1 and what follows away")
+	}
+	return u.JoinPath(activitiesPath), nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func rootsOf(o ClientOptions) (*x509.CertPool, error) {
+	if o.CAFile == "" {
+		return o.RootCAs, nil
+	}
+	pem, err := os.ReadFile(o.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("read CA file: %w", err)
+	}
+	roots := o.RootCAs
+	if roots == nil {
+		// Some systems have none; the file's roots are then the only ones.
+		if roots, err = x509.SystemCertPool(); err != nil {
+			roots = x509.NewCertPool()
+		}
+	} else {
+		roots = roots.Clone()
+	}
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, &OptionError{Option: fmt.Sprintf("CA file %q", o.CAFile), Problem: "holds no certificate",
+			hint: "give a PEM file with -----BEGIN CERTIFICATE----- in it"}
+	}
+	return roots, nil
+}
+
+func transport(t Timeouts, roots *x509.CertPool) *http.Transport {
+	dialer := &net.Dialer{Timeout: t.Connect, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                  proxy,
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    t.Connect,
+		ResponseHeaderTimeout:  t.Header,
+		IdleConnTimeout:        90 * time.Second,
+		MaxIdleConnsPerHost:    16,
+		MaxResponseHeaderBytes: 1 << 20,
+		ForceAttemptHTTP2:      true, // a TLS config of one's own switches it off otherwise
+	}
+}
+
+// proxy is the environment's; what is wrong with it is not quoted, because it
+// may hold a password.
+func proxy(r *http.Request) (*url.URL, error) {
+	u, err := http.ProxyFromEnvironment(r)
+	if err != nil {
+		return nil, errors.New("the proxy that the environment names is no URL")
+	}
+	return u, nil
+}
+
+// Activities posts body, a JSON object, to the list of activities and returns
+// the whole and well-formed answer, after as many tries as the options allow.
+func (c *Client) Activities(ctx context.Context, body []byte) (*Answer, error) {
+	answer, err := c.ask(ctx, body, listable)
+	if err != nil {
+		answer.Release()
+		return nil, err
+	}
+	return answer, nil
+}
+
+// listable tells whether an answer is a page at all. An object without data is
+// what the API gives when something broke behind it. Null data counts only with
+// a clear word about the end.
+func listable(p *Page) error {
+	if p.DataPresent || p.DataNull && p.HasNextPresent {
+		return nil
+	}
+	return &MalformedError{What: "no data in it", Offset: -1}
+}
+
+// ask is the one function that every request goes through: limits, retries,
+// throttling. It sends body until an answer passes check. Together with an error
+// it may return the last answer that was whole but did not pass: its records are
+// the caller's to save or to release.
+func (c *Client) ask(ctx context.Context, body []byte, check func(*Page) error) (answer *Answer, err error) {
+	var kept *Answer
+	retry := &c.options.Retry
+	for requests, faults, throttled := 1, 0, 0; ; requests++ {
+		if err := c.limiter.Wait(ctx); err != nil {
+			return kept, err
+		}
+		answer, err := c.attempt(ctx, body)
+		if err == nil {
+			kept.Release()
+			kept = answer
+			kept.Requests = requests
+			if err = check(answer.Page); err == nil {
+				return answer, nil
+			}
+		}
+		var slow *ThrottledError
+		if errors.As(err, &slow) {
+			if throttled++; throttled >= retry.Throttled {
+				return kept, withTries(err, requests)
+			}
+			c.limiter.Hold(slow.Wait, "throttled by the API")
+			continue
+		}
+		if faults++; faults >= retry.Tries || !worthRetrying(err) {
+			return kept, withTries(err, requests)
+		}
+		wait := retry.backoff(faults)
+		var status *StatusError
+		if errors.As(err, &status) {
+			wait = max(wait, status.wait)
+		}
+		if err := c.pause(ctx, wait, err.Error()); err != nil {
+			return kept, err
+		}
+	}
+}
+
+func (c *Client) pause(ctx context.Context, d time.Duration, why string) error {
+	if c.options.OnWait != nil {
+		c.options.OnWait(d, why)
+	}
+	return c.options.Clock.Sleep(ctx, d)
+}
+
+// attempt sends one request and reads its answer.
+func (c *Client) attempt(ctx context.Context, body []byte) (*Answer, error) {
+	// Cancelled by the watch over the body, too; ctx itself tells the two apart.
+	within, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r, err := http.NewRequestWithContext(within, http.MethodPost, c.endpoint, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("User-Agent", c.options.UserAgent)
+	if err := c.options.Credential.Authorize(ctx, r); err != nil {
+		return nil, fmt.Errorf("sign in with %s: %w", c.options.Credential.Kind(), err)
+	}
+	secret := secretOf(r)
+
+	sent := c.options.Clock.Now()
+	resp, err := c.http.Do(r)
+	if err != nil {
+		return nil, c.networkError(ctx, err, 0, secret)
+	}
+	defer resp.Body.Close()
+	c.answered.Store(true)
+	answer := &Answer{Status: resp.StatusCode, Asked: sent}
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		answer.Date = date
+		answer.Asked = date.Add(-c.options.Clock.Now().Sub(sent))
+	}
+
+	stop := watch(resp, cancel, c.options.Timeouts)
+	defer stop()
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return nil, c.statusError(resp, secret)
+	}
+	if answer.Body, answer.SHA256, err = c.readBody(resp); err != nil {
+		n := len(answer.Body)
+		answer.Release()
+		return nil, c.bodyError(ctx, within, err, n, secret)
+	}
+	answer.Received = c.options.Clock.Now()
+	answer.Page = &Page{Body: answer.Body, Request: body, SHA256: answer.SHA256, Date: answer.Date, answer: answer}
+	if err := ParsePage(answer.Body, answer.Page); err != nil {
+		answer.Release()
+		return nil, err
+	}
+	return answer, nil
+}
+
+// secretOf is the credential in a signed request, without its scheme.
+func secretOf(r *http.Request) string {
+	_, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.TrimSpace(secret)
+}
+
+// readBody reads all of the body, or says why not; what it has read by then is
+// returned in either case.
+func (c *Client) readBody(resp *http.Response) (body []byte, sum [32]byte, err error) {
+	if b, _ := bodies.Get().(*[]byte); b != nil {
+		body = (*b)[:0]
+	}
+	// A header may lie about the length, so it is believed up to a point only.
+	if want := min(resp.ContentLength, c.options.MaxBody, 16<<20) + bytes.MinRead; int64(cap(body)) < want {
+		body = make([]byte, 0, want)
+	}
+	hash := sha256.New()
+	for {
+		if cap(body)-len(body) < bytes.MinRead {
+			body = append(make([]byte, 0, 2*cap(body)+bytes.MinRead), body...)
+		}
+		n, err := resp.Body.Read(body[len(body):cap(body)])
+		hash.Write(body[len(body) : len(body)+n])
+		body = body[:len(body)+n]
+		if int64(len(body)) > c.options.MaxBody {
+			return body, sum, errTooLong
+		}
+		if err == io.EOF {
+			return body, [32]byte(hash.Sum(nil)), nil
+		}
+		if err != nil {
+			return body, sum, err
+		}
+	}
+}
+
+var (
+	errTooLong = errors.New("body too long")
+	errSilent  = errors.New("no byte of the body for too long")
+	errSlow    = errors.New("body not complete in time")
+)
+
+// watch cancels a request whose body comes to a halt, or takes for ever. The
+// returned function ends the watch.
+func watch(resp *http.Response, cancel context.CancelCauseFunc, t Timeouts) (stop func()) {
+	silent := time.AfterFunc(t.Stall, func() { cancel(errSilent) })
+	slow := time.AfterFunc(t.Body, func() { cancel(errSlow) })
+	resp.Body = &watchedBody{ReadCloser: resp.Body, timer: silent, stall: t.Stall}
+	return func() { silent.Stop(); slow.Stop() }
+}
+
+type watchedBody struct {
+	io.ReadCloser
+	timer *time.Timer
+	stall time.Duration
+}
+
+func (w *watchedBody) Read(b []byte) (int, error) {
+	n, err := w.ReadCloser.Read(b)
+	if n > 0 {
+		w.timer.Reset(w.stall)
+	}
+	return n, err
+}
+
+// bodyError is what went wrong after n bytes of a body.
+func (c *Client) bodyError(ctx, within context.Context, err error, n int, secret string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var corrupt flate.CorruptInputError
+	switch {
+	case errors.Is(err, errTooLong):
+		return &MalformedError{What: fmt.Sprintf("body longer than %d bytes", c.options.MaxBody), Offset: -1, final: true}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return &MalformedError{What: "cut", Offset: int64(n)}
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
+		return &MalformedError{What: "compressed data damaged", Offset: int64(n)}
+	}
+	if cause := context.Cause(within); cause != nil {
+		err = cause
+	}
+	return c.networkError(ctx, err, n, secret)
+}
+
+// networkError puts a failure of the network into words. n is how much of the
+// body had come.
+func (c *Client) networkError(ctx context.Context, err error, n int, secret string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	// The wrapper repeats the address only.
+	var wrapper *url.Error
+	if errors.As(err, &wrapper) {
+		err = wrapper.Err
+	}
+	e := &UnreachableError{Host: c.host, What: shortLine(err.Error(), secret),
+		hint: "check the network and the proxy settings; what was committed is kept, so run the same again"}
+	if n > 0 {
+		e.What = fmt.Sprintf("connection lost after %d bytes: %s", n, e.What)
+	}
+	// An error may quote what the other side sent, the credential included.
+	if secret == "" || !strings.Contains(err.Error(), secret) {
+		e.err = err
+	}
+	var (
+		dns       *net.DNSError
+		untrusted *tls.CertificateVerificationError
+		timeout   net.Error
+	)
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		e.hint = "there is no such host: --url must be the API URL under Settings > Cloud Apps > About"
+		// Waiting helps against a lost network, not against a wrong name.
+		e.final = !c.answered.Load()
+	case errors.As(err, &untrusted):
+		e.hint = "the host's certificate is not trusted: check --url; behind an inspecting proxy give its root with --ca-file"
+		e.final = true
+	case errors.Is(err, http.ErrSchemeMismatch):
+		e.hint = "the host speaks plain http there: check the port in --url"
+		e.final = true
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e.hint = "nothing listens there: check the host and the port in --url, and the proxy settings"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		e.hint = "the host does not answer: check the network, the firewall and the proxy settings"
+	}
+	return e
+}
+
+// maxErrorBody is as much of an error answer as is looked at.
+const maxErrorBody = 64 << 10
+
+// statusError makes an error of an answer that is no success.
+func (c *Client) statusError(resp *http.Response, secret string) error {
+	// Half of a message is better than none, so a fault in reading is no matter.
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	text := serverText(body, secret)
+	now := c.options.Clock.Now()
+	status := resp.StatusCode
+	// The word comes with other statuses, too; but in a 400 it may be the
+	// caller's own filter, echoed.
+	throttled := (status == http.StatusForbidden || status >= 500) && strings.Contains(text, "throttled")
+	if status == http.StatusTooManyRequests || throttled {
+		return &ThrottledError{Wait: throttleWait(resp.Header, text, now), Text: text}
+	}
+	e := &StatusError{Status: status, Text: text}
+	if status >= 300 && status <= 399 {
+		e.Redirect, e.Text = redirectTarget(resp, secret), ""
+	}
+	if h := strings.TrimSpace(resp.Header.Get("Retry-After")); h != "" {
+		if d := retryAfter(h, resp.Header, now); d > 0 {
+			e.wait = min(d, throttleMax)
+		}
+	}
+	return e
+}
+
+// redirectTarget names the host alone: the rest of an address can hold anything.
+func redirectTarget(resp *http.Response, secret string) string {
+	u, err := resp.Location()
+	if err != nil {
+		return "nowhere"
+	}
+	return shortLine(u.Scheme+"://"+u.Host, secret)
+}
