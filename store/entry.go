@@ -71,8 +71,8 @@ type commitInfo struct {
 	Mdcalake            *facts            `json:"mdcalake,omitempty"`
 }
 
-func entryHash(entry []byte) string {
-	sum := sha256.Sum256(entry)
+func sha256Hex(b []byte) string {
+	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }
 
@@ -109,7 +109,7 @@ type fold struct {
 	ingested   int64
 	revisions  map[string]File
 	quarantine map[string]File
-	removed    map[string]bool // side files that our commits removed
+	removed    map[string]bool // files that our commits removed, by path in the lake
 	runs       map[string]*Run
 	coverage   []Rectangle
 	cursors    map[string]Cursor
@@ -150,10 +150,17 @@ func (s *fold) apply(version int64, entry []byte, actions []delta.Action) error 
 		if f.Previous != s.head {
 			s.broken = append(s.broken, chainFault{version: version, want: f.Previous, have: s.head})
 		}
+		for _, a := range actions {
+			if a.Remove != nil {
+				if name, err := delta.FilePath(a.Remove.Path); err == nil {
+					s.removed[activitiesDir+"/"+name] = true
+				}
+			}
+		}
 		s.applyFacts(version, f)
 		s.last = f
 	}
-	s.head = entryHash(entry)
+	s.head = sha256Hex(entry)
 	return nil
 }
 
@@ -291,4 +298,13 @@ func deltaType(t Type) any {
 	default:
 		return string(t)
 	}
+}
+
+// encodeJSON is json.Marshal without the escapes for HTML.
+func encodeJSON(v any) (json.RawMessage, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimRight(b.Bytes(), "\n"), err
 }

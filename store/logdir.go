@@ -43,7 +43,7 @@ func (d logDir) PutIfAbsent(name string, data []byte) error {
 	if err := d.fs.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := writeNew(d.fs, tmp, data, d.layout.dataMode()|0o200); err != nil {
+	if err := writeNew(d.fs, tmp, data, d.layout.dataMode()); err != nil {
 		return err
 	}
 	if err := d.fs.Link(tmp, filepath.Join(dir, name)); err != nil {

@@ -117,6 +117,14 @@ func writerProperties() *parquet.WriterProperties {
 	return parquet.NewWriterProperties(options...)
 }
 
+// quarantineProperties leave out statistics and dictionaries: bad bytes are of
+// any length, and there are few of them.
+func quarantineProperties() *parquet.WriterProperties {
+	return parquet.NewWriterProperties(parquet.WithCreatedBy("mdcalake"), parquet.WithVersion(parquet.V2_LATEST),
+		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCompressionLevel(tableLevel),
+		parquet.WithDictionaryDefault(false), parquet.WithStats(false))
+}
+
 // fileSchema is the Parquet schema of a file with these columns. withKeys says
 // whether the keys of the path are columns as well.
 func fileSchema(columns []Column, withKeys bool) (*schema.GroupNode, []Column, error) {

@@ -1,0 +1,628 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"path"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"mdcalake/store/delta"
+)
+
+// Append is one run of a verb that adds records. Add and Quarantine collect a
+// batch; Commit makes the batch part of the lake, whole, together with what is
+// known about how it was collected. A batch that is not committed never
+// happened.
+//
+// Add may be called from several goroutines at once; nothing else may.
+type Append struct {
+	w   *Writer
+	run Run
+
+	mu       sync.Mutex
+	cells    map[Partition]*cell
+	memory   int   // bytes of all waiting rows
+	rowCount int64 // rows of the run so far
+	ingested int64 // of the batch under way; 0: none is
+	nextFile int
+	batch    batch
+	spill    *spillFile
+	dedupe   dedupe
+	pending  WritableFile
+	err      error // the run cannot go on
+	encoded  sync.Pool
+}
+
+// batch is what will become true with the next commit.
+type batch struct {
+	adds       map[string]newFile // by path in the lake
+	removes    map[string]File    // committed files that are replaced
+	revisions  []revisionRow
+	sideFiles  []newFile // of revisions, written already
+	quarantine []Quarantined
+	bad        map[[32]byte]bool // of this batch
+	seen       map[string]int64
+	dirs       map[string]bool // to be synced
+	tenants    map[int64]bool
+}
+
+// newFile is a file that is whole on the disk and not part of the lake yet.
+type newFile struct {
+	path      string
+	partition Partition
+	size      int64
+	sha256    string
+	rows      int64
+	stats     Stats
+}
+
+// Quarantined is a record that could not be lifted, as it came.
+type Quarantined struct {
+	Bytes    []byte
+	Reason   string
+	Page     int32 // request of the run, or line of the file; 0: unknown
+	Position int32 // in the page, from 0
+}
+
+// Commit is what is known of a batch beside its records.
+type Commit struct {
+	// Run replaces the facts of the run so far, except for the counts of
+	// records, which the store keeps itself.
+	Run      Run
+	Pages    []PageFact
+	Coverage []Rectangle
+	Cursors  []Cursor
+}
+
+// Receipt says what a commit did.
+type Receipt struct {
+	Version int64
+	Head    string // SHA-256 of the entry, in hex
+	Run     Run    // the run so far
+	Files   int    // data files that came
+}
+
+// Begin starts a run. run.RunID must be new (NewRunID).
+func (w *Writer) Begin(run Run) (*Append, error) {
+	if w.open != nil {
+		return nil, errors.New("begin a run: another one of this process is under way")
+	}
+	if !validRunID(run.RunID) {
+		return nil, fmt.Errorf("begin a run: %q is no run id", run.RunID)
+	}
+	a := &Append{w: w, run: run, cells: map[Partition]*cell{}, nextFile: 1}
+	a.batch = newBatch()
+	a.dedupe.reset(w)
+	a.encoded.New = func() any { return new([]byte) }
+	w.open = a
+	return a, nil
+}
+
+func newBatch() batch {
+	return batch{
+		adds: map[string]newFile{}, removes: map[string]File{}, bad: map[[32]byte]bool{},
+		seen: map[string]int64{}, dirs: map[string]bool{}, tenants: map[int64]bool{},
+	}
+}
+
+// Run is the run as it stands, the batch under way included as far as it was
+// looked at.
+func (a *Append) Run() Run {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.run
+}
+
+// Add takes a record into the batch. The row may be used again at once. An
+// error ends the run: only Abort may follow.
+func (a *Append) Add(ctx context.Context, r *Row) error {
+	buf := a.encoded.Get().(*[]byte)
+	defer a.encoded.Put(buf)
+	*buf = appendRow((*buf)[:0], r)
+
+	a.mu.Lock()
+	if err := a.add(r, *buf); err != nil {
+		a.mu.Unlock()
+		return a.fail(err)
+	}
+	victim, t, write := a.relieve(r.Partition())
+	a.mu.Unlock()
+	if victim == nil {
+		return nil
+	}
+	return a.fail(a.put(ctx, victim, t, write))
+}
+
+// fail remembers the first error and names the lake in it.
+func (a *Append) fail(err error) error {
+	if err == nil {
+		return nil
+	}
+	err = a.w.fault("write to lake", err)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.err == nil {
+		a.err = err
+	}
+	return err
+}
+
+func (a *Append) add(r *Row, encoded []byte) error {
+	if a.err != nil {
+		return a.err
+	}
+	if err := a.startBatch(); err != nil {
+		return err
+	}
+	if err := a.checkTenant(r); err != nil {
+		return err
+	}
+	p := r.Partition()
+	c := a.cells[p]
+	if c == nil {
+		c = &cell{partition: p}
+		a.cells[p] = c
+	}
+	a.memory += c.append(r.Numbers[Timestamp], encoded, len(r.Text)+len(r.Original))
+	a.rowCount++
+	c.lastRow = a.rowCount
+	a.run.Records++
+	a.run.Bytes += int64(len(r.Verbatim()))
+	a.countDrift(r.Drift)
+	return nil
+}
+
+func (a *Append) countDrift(drift uint64) {
+	if drift == 0 {
+		return
+	}
+	if a.run.Drift == nil {
+		a.run.Drift = map[string]int64{}
+	}
+	for i, c := range Columns {
+		if drift&(1<<i) != 0 {
+			a.run.Drift[c.Name]++
+		}
+	}
+}
+
+// startBatch gives the batch its `ingested`: whole milliseconds, and always
+// more than the commit's before, whatever the clock says.
+func (a *Append) startBatch() error {
+	if a.ingested == 0 {
+		a.ingested = max(a.w.opts.Clock().UnixMilli(), a.w.state.ingested+1)
+	}
+	return nil
+}
+
+func (a *Append) checkTenant(r *Row) error {
+	if !r.HasNumber(TenantID) {
+		return nil
+	}
+	id := r.Numbers[TenantID]
+	if a.batch.tenants[id] {
+		return nil
+	}
+	t := a.w.state.tenant
+	if !a.severalTenants() && !slices.Contains(t.IDs, id) {
+		have := t.IDs
+		for other := range a.batch.tenants {
+			have = append(have[:len(have):len(have)], other)
+		}
+		if len(have) > 0 {
+			return &TenantError{Have: fmt.Sprintf("tenant %d", have[0]), Got: fmt.Sprintf("tenant %d", id)}
+		}
+	}
+	a.batch.tenants[id] = true
+	return nil
+}
+
+func (a *Append) severalTenants() bool {
+	if a.w.state.table.Version < 0 {
+		return a.w.opts.SeveralTenants
+	}
+	return a.w.state.tenant.Several
+}
+
+// relieve chooses, when memory is used up, what leaves it. Called with the
+// mutex held.
+func (a *Append) relieve(last Partition) (c *cell, t taken, write bool) {
+	if c := a.cells[last]; c.raw >= fileRawBytes && !c.busy {
+		return c, a.takeFrom(c, true), true
+	}
+	if a.memory < bufferBudget {
+		return nil, taken{}, false
+	}
+	var idle, largest *cell
+	for _, c := range a.cells {
+		if c.busy || c.memory == 0 {
+			continue
+		}
+		if idle == nil || c.lastRow < idle.lastRow {
+			idle = c
+		}
+		if largest == nil || c.memory > largest.memory {
+			largest = c
+		}
+	}
+	switch {
+	case idle == nil: // all of them are on their way out
+		return nil, taken{}, false
+	case a.rowCount-idle.lastRow >= idleRows:
+		return idle, a.takeFrom(idle, true), true
+	default:
+		return largest, a.takeFrom(largest, false), false
+	}
+}
+
+func (a *Append) takeFrom(c *cell, withSpilled bool) taken {
+	c.busy = true
+	return c.take(withSpilled)
+}
+
+// put writes or spills what relieve has taken.
+func (a *Append) put(ctx context.Context, c *cell, t taken, write bool) error {
+	var segments []spillSegment
+	err := a.prepare()
+	if err == nil && write {
+		err = a.writeCell(ctx, c.partition, t)
+	} else if err == nil {
+		a.mu.Lock()
+		segments, err = a.spill.put(t)
+		a.mu.Unlock()
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.memory -= t.memory
+	c.spilled = append(c.spilled, segments...)
+	c.busy = false
+	return err
+}
+
+// prepare makes the lake, the pending file and the spill file when the first
+// of them is needed.
+func (a *Append) prepare() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.w.make(); err != nil {
+		return err
+	}
+	if a.pending == nil {
+		f, err := a.w.opts.FS.Create(a.w.layout.pending(a.run.RunID), a.w.layout.fileMode())
+		if err != nil {
+			return err
+		}
+		a.pending = f
+		if err := a.w.opts.FS.SyncDir(filepath.Join(a.w.layout.root, privateDir)); err != nil {
+			return err
+		}
+	}
+	if a.spill == nil {
+		f, err := newSpillFile(filepath.Join(a.w.layout.root, privateDir))
+		if err != nil {
+			return err
+		}
+		a.spill = f
+	}
+	return nil
+}
+
+// reserve takes names for files to come and makes them durable in the pending
+// file, before any of the files exists.
+func (a *Append) reserve(name func(n int) string) (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	rel := name(a.nextFile)
+	a.nextFile++
+	if _, err := a.pending.Write([]byte(rel + "\n")); err != nil {
+		return "", err
+	}
+	if err := a.pending.Sync(); err != nil {
+		return "", err
+	}
+	return rel, a.makeDirs(path.Dir(rel))
+}
+
+// makeDirs makes the directories of a file and notes those whose names have to
+// be made durable before the commit.
+func (a *Append) makeDirs(rel string) error {
+	if a.batch.dirs[rel] {
+		return nil
+	}
+	if err := a.w.opts.FS.MkdirAll(a.w.layout.path(rel), a.w.layout.dirMode()); err != nil {
+		return err
+	}
+	for d := rel; ; d = path.Dir(d) {
+		a.batch.dirs[d] = true
+		if d == "." {
+			return nil
+		}
+	}
+}
+
+// Quarantine takes a record that could not be lifted into the batch. Bytes
+// that the lake's quarantine holds already are only counted.
+func (a *Append) Quarantine(ctx context.Context, q Quarantined) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.err != nil {
+		return a.err
+	}
+	if err := a.startBatch(); err != nil {
+		return err
+	}
+	a.run.Records++
+	a.run.Bytes += int64(len(q.Bytes))
+	known, err := a.dedupe.knownBad(ctx)
+	if err != nil {
+		a.err = a.w.fault("read quarantine of lake", err)
+		return a.err
+	}
+	sum := sha256.Sum256(q.Bytes)
+	if known[sum] || a.batch.bad[sum] {
+		a.run.Duplicates++
+		a.batch.seen[hex.EncodeToString(sum[:])]++
+		return nil
+	}
+	a.batch.bad[sum] = true
+	a.run.Quarantined++
+	q.Bytes = slices.Clone(q.Bytes)
+	a.batch.quarantine = append(a.batch.quarantine, q)
+	return nil
+}
+
+// Commit writes what still waits and makes the batch true. After an error the
+// lake is as it was before the batch, and only Abort may follow; the exception
+// is a context that ended: then too nothing was committed.
+func (a *Append) Commit(ctx context.Context, c Commit) (Receipt, error) {
+	if a.err != nil {
+		return Receipt{}, a.err
+	}
+	receipt, err := a.commit(ctx, c)
+	return receipt, a.fail(err)
+}
+
+func (a *Append) commit(ctx context.Context, c Commit) (Receipt, error) {
+	if err := a.startBatch(); err != nil {
+		return Receipt{}, err
+	}
+	if err := a.prepare(); err != nil {
+		return Receipt{}, err
+	}
+	if err := a.drain(ctx); err != nil {
+		return Receipt{}, err
+	}
+	if err := a.writeRevisions(); err != nil {
+		return Receipt{}, err
+	}
+	quarantine, err := a.writeQuarantine()
+	if err != nil {
+		return Receipt{}, err
+	}
+	for _, dir := range sortedKeys(a.batch.dirs) {
+		if err := a.w.opts.FS.SyncDir(a.w.layout.path(dir)); err != nil {
+			return Receipt{}, err
+		}
+	}
+	a.takeFacts(c.Run)
+	actions, err := a.actions()
+	if err != nil {
+		return Receipt{}, err
+	}
+	run := a.run
+	f := &facts{
+		Ingested: a.ingested, RunID: run.RunID, Run: &run, Tenant: a.tenantChange(), Pages: c.Pages,
+		Coverage: c.Coverage, Cursors: c.Cursors, Quarantine: sideAdd(quarantine), Revisions: sideAdd(a.batch.sideFiles), Seen: a.batch.seen,
+	}
+	files := len(a.batch.adds)
+	if err := a.w.commit(ctx, actions, f, "WRITE", len(a.batch.removes) == 0); err != nil {
+		return Receipt{}, err
+	}
+	if err := a.endBatch(); err != nil {
+		return Receipt{}, fmt.Errorf("commit %d is in the log, but tidying up after it failed: %w", a.w.state.table.Version, err)
+	}
+	return Receipt{Version: a.w.state.table.Version, Head: a.w.state.head, Run: run, Files: files}, nil
+}
+
+// takeFacts takes over what the caller knows of the run; the counts of records
+// stay ours.
+func (a *Append) takeFacts(r Run) {
+	own := a.run
+	a.run = r
+	a.run.RunID = own.RunID
+	a.run.Records, a.run.Added, a.run.Duplicates, a.run.Revisions = own.Records, own.Added, own.Duplicates, own.Revisions
+	a.run.Quarantined, a.run.Bytes, a.run.Drift = own.Quarantined, own.Bytes, own.Drift
+}
+
+func (a *Append) tenantChange() *Tenant {
+	t := a.w.state.tenant
+	t.IDs = slices.Clone(t.IDs)
+	changed := false
+	if a.w.state.table.Version < 0 && a.w.opts.SeveralTenants {
+		t.Several, changed = true, true
+	}
+	if t.Host == "" && a.run.Host != "" {
+		t.Host, changed = a.run.Host, true
+	}
+	for _, id := range sortedKeys(a.batch.tenants) {
+		if !slices.Contains(t.IDs, id) {
+			t.IDs, changed = append(t.IDs, id), true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return &t
+}
+
+// drain writes all that waits, on two processors.
+func (a *Append) drain(ctx context.Context) error {
+	cells := make([]*cell, 0, len(a.cells))
+	for _, c := range a.cells {
+		cells = append(cells, c)
+	}
+	slices.SortFunc(cells, func(x, y *cell) int {
+		return cmpOr(int(x.partition.Day)-int(y.partition.Day), cmpInt(x.partition.Service, y.partition.Service))
+	})
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(2) // an open Parquet writer costs memory
+	for _, c := range cells {
+		if len(c.rows) == 0 && len(c.spilled) == 0 {
+			continue
+		}
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			a.mu.Lock()
+			t := a.takeFrom(c, true)
+			a.mu.Unlock()
+			return a.put(ctx, c, t, true)
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	a.cells = map[Partition]*cell{}
+	return nil
+}
+
+// actions are what the batch means for the Delta table.
+func (a *Append) actions() ([]delta.Action, error) {
+	now := a.w.opts.Clock().UnixMilli()
+	var actions []delta.Action
+	for _, path := range sortedKeys(a.batch.removes) {
+		f := a.batch.removes[path]
+		actions = append(actions, delta.Action{Remove: &delta.Remove{
+			Path: deltaPath(path), DeletionTimestamp: now, DataChange: true, ExtendedMetadata: true,
+			PartitionValues: partitionValues(f.Partition), Size: f.Size,
+		}})
+	}
+	for _, path := range sortedKeys(a.batch.adds) {
+		f := a.batch.adds[path]
+		stats, err := f.stats.encode(f.rows)
+		if err != nil {
+			return nil, err
+		}
+		actions = append(actions, delta.Action{Add: &delta.Add{
+			Path: deltaPath(path), PartitionValues: partitionValues(f.partition), Size: f.size, ModificationTime: now,
+			DataChange: true, Stats: stats, Tags: map[string]string{tagSHA256: f.sha256},
+		}})
+	}
+	return actions, nil
+}
+
+func deltaPath(rel string) string { return delta.EncodePath(rel[len(activitiesDir)+1:]) }
+
+func partitionValues(p Partition) map[string]*string {
+	date, service := p.Date(), fmt.Sprint(p.Service)
+	return map[string]*string{"date": &date, "service": &service}
+}
+
+func sideAdd(files []newFile) *sideChange {
+	if len(files) == 0 {
+		return nil
+	}
+	var c sideChange
+	for _, f := range files {
+		stats, err := f.stats.encode(f.rows)
+		if err != nil {
+			stats = ""
+		}
+		c.Add = append(c.Add, sideFile{Path: f.path, Size: f.size, SHA256: f.sha256, Rows: f.rows, Stats: stats})
+	}
+	return &c
+}
+
+// endBatch makes room for the next one, after a commit.
+func (a *Append) endBatch() error {
+	a.dedupe.committed(a.batch)
+	a.batch, a.ingested, a.memory = newBatch(), 0, 0
+	err := a.dropPending()
+	a.spill.Close()
+	a.spill = nil
+	if serr := a.w.sweepRemoved(); err == nil {
+		err = serr
+	}
+	return err
+}
+
+func (a *Append) dropPending() error {
+	if a.pending == nil {
+		return nil
+	}
+	err := a.pending.Close()
+	a.pending = nil
+	if rerr := a.w.opts.FS.Remove(a.w.layout.pending(a.run.RunID)); err == nil {
+		err = rerr
+	}
+	return err
+}
+
+// Close ends the run; what was not committed is dropped.
+func (a *Append) Close() error {
+	a.Abort()
+	return nil
+}
+
+// Abort drops the batch and ends the run. What cannot be deleted now (a full
+// or vanished disk) the next writer deletes.
+func (a *Append) Abort() {
+	if a.w.open != a {
+		return
+	}
+	a.w.open = nil
+	a.spill.Close()
+	a.spill = nil
+	if a.pending == nil {
+		return
+	}
+	a.pending.Close()
+	a.pending = nil
+	if a.w.lock == nil {
+		return
+	}
+	// A commit may have become visible though it answered an error: what the log
+	// names stays, so the log is asked again before anything goes.
+	state, err := readLog(a.w.layout, nil)
+	if err != nil {
+		return
+	}
+	a.w.state = state
+	a.w.sweepPending(a.w.layout.pending(a.run.RunID))
+}
+
+func sortedKeys[K interface{ ~string | ~int64 }, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func cmpInt(a, b int64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// createdKey orders payloads by save time, NULL lowest.
+func createdKey(r *Row) int64 {
+	if !r.HasNumber(Created) {
+		return math.MinInt64
+	}
+	return r.Numbers[Created]
+}

@@ -1,0 +1,315 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/parquet/file"
+)
+
+// From waiting rows to files that are whole on the disk. They are part of the
+// lake only with the commit.
+
+// writeCell judges a cell's rows and writes those that are new. Files that
+// hold a row that is no longer current are written again without it.
+func (a *Append) writeCell(ctx context.Context, p Partition, t taken) error {
+	if err := a.spill.load(&t); err != nil {
+		return err
+	}
+	t.sort()
+	idx, err := a.cellIndex(ctx, p)
+	if err != nil {
+		return err
+	}
+	v, err := a.judge(ctx, idx, &t)
+	if err != nil {
+		return err
+	}
+	for fileNo, rows := range v.replaced {
+		if err := a.rewrite(ctx, p, idx.files[fileNo], rows); err != nil {
+			return err
+		}
+	}
+	path, err := a.writeNewRows(p, &t, v)
+	if err != nil {
+		return err
+	}
+	if len(v.replaced) > 0 || len(v.dropped) > 0 {
+		a.dedupe.forget(p) // places have moved
+	} else {
+		idx.settle(path)
+		a.dedupe.keep(p, idx)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.run.Added += v.added
+	a.run.Duplicates += v.duplicates
+	a.run.Revisions += v.revised
+	a.batch.revisions = append(a.batch.revisions, v.revisions...)
+	return nil
+}
+
+// settle gives the rows that waited their place in the file just written.
+func (idx *cellIndex) settle(path string) {
+	if path == "" {
+		return
+	}
+	file := int32(len(idx.files))
+	idx.files = append(idx.files, path)
+	for key, k := range idx.rows {
+		if k.file == inBatch {
+			k.file = file
+			idx.rows[key] = k
+		}
+	}
+}
+
+// cellFiles are the files of a cell as the batch under way would leave it.
+func (a *Append) cellFiles(p Partition, committed []string) []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var files []string
+	for _, path := range committed {
+		if _, gone := a.batch.removes[path]; !gone {
+			files = append(files, path)
+		}
+	}
+	for path, f := range a.batch.adds {
+		if f.partition == p {
+			files = append(files, path)
+		}
+	}
+	slices.Sort(files)
+	return files
+}
+
+func (a *Append) writeNewRows(p Partition, t *taken, v *verdict) (string, error) {
+	if len(v.keep) == len(v.dropped) {
+		return "", nil
+	}
+	f, err := a.newTable(func(n int) string { return dataName(p, a.run.RunID, n) }, Columns, false)
+	if err != nil {
+		return "", err
+	}
+	f.partition = p
+	var row Row
+	for i, w := range v.keep {
+		if v.dropped[i] {
+			continue
+		}
+		if _, err := decodeRow(t.encoded(w), &row); err != nil {
+			return "", f.abandon(err)
+		}
+		row.Ingested, row.RunID = a.ingested, a.run.RunID
+		if err := f.table.append(&row, nil); err != nil {
+			return "", f.abandon(err)
+		}
+	}
+	return f.path, a.finish(f)
+}
+
+// rewrite copies a file of the cell without some of its rows and puts the copy
+// in its place.
+func (a *Append) rewrite(ctx context.Context, p Partition, path string, without map[int32]bool) error {
+	f, err := a.newTable(func(n int) string { return dataName(p, a.run.RunID, n) }, Columns, false)
+	if err != nil {
+		return err
+	}
+	f.partition = p
+	err = readRows(ctx, a.w.layout.path(path), func(r *Row, index int64) error {
+		if without[int32(index)] {
+			return nil
+		}
+		err := f.table.append(r, nil)
+		r.Text = nil // the writer has it now
+		return err
+	})
+	if err != nil {
+		return f.abandon(err)
+	}
+	if f.table.rows == 0 {
+		f.abandon(nil)
+	} else if err := a.finish(f); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, fresh := a.batch.adds[path]; fresh {
+		delete(a.batch.adds, path)
+		return a.w.removeIfThere(path)
+	}
+	a.batch.removes[path] = a.dedupe.table[path]
+	return nil
+}
+
+// openFile is a file under way: hidden beside its place until it is whole.
+type openFile struct {
+	fs    FS
+	path  string // in the lake
+	temp  string // absolute
+	f     WritableFile
+	table *tableWriter
+	sink  *hashingWriter
+
+	partition Partition
+}
+
+func (a *Append) newFile(name func(n int) string) (*openFile, error) {
+	rel, err := a.reserve(name)
+	if err != nil {
+		return nil, err
+	}
+	temp := a.w.layout.path(tempName(rel))
+	f, err := a.w.opts.FS.Create(temp, a.w.layout.fileMode())
+	if err != nil {
+		return nil, err
+	}
+	return &openFile{fs: a.w.opts.FS, path: rel, temp: temp, f: f}, nil
+}
+
+func (a *Append) newTable(name func(n int) string, columns []Column, withKeys bool) (*openFile, error) {
+	f, err := a.newFile(name)
+	if err != nil {
+		return nil, err
+	}
+	f.table, err = newTableWriter(f.f, columns, withKeys, a.w.opts.ToolVersion)
+	if err != nil {
+		return nil, f.abandon(err)
+	}
+	f.sink = f.table.sink
+	return f, nil
+}
+
+// abandon drops a file under way and passes the error on.
+func (f *openFile) abandon(err error) error {
+	f.f.Close()
+	if rerr := f.fs.Remove(f.temp); err == nil && rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
+		err = rerr
+	}
+	return err
+}
+
+// seal makes the file whole and durable under its own name.
+func (f *openFile) seal(l layout) error {
+	if err := f.f.Sync(); err != nil {
+		return f.abandon(err)
+	}
+	if err := f.f.Close(); err != nil {
+		return err
+	}
+	if err := f.fs.Chmod(f.temp, l.dataMode()); err != nil {
+		return err
+	}
+	return f.fs.Rename(f.temp, l.path(f.path))
+}
+
+func (f *openFile) newFile(rows int64, stats Stats) newFile {
+	return newFile{path: f.path, partition: f.partition, size: f.sink.size, sha256: f.sink.hex(), rows: rows, stats: stats}
+}
+
+// finish ends a file of activities and adds it to the batch.
+func (a *Append) finish(f *openFile) error {
+	if err := f.table.close(); err != nil {
+		return f.abandon(err)
+	}
+	if err := f.seal(a.w.layout); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.batch.adds[f.path] = f.newFile(f.table.rows, f.table.stats)
+	return nil
+}
+
+// writeRevisions writes the batch's payloads that are not current.
+func (a *Append) writeRevisions() error {
+	if len(a.batch.revisions) == 0 {
+		return nil
+	}
+	f, err := a.newTable(func(n int) string { return sideName(revisionsDir, a.run.RunID, n) }, RevisionColumns, true)
+	if err != nil {
+		return err
+	}
+	var row Row
+	for i := range a.batch.revisions {
+		rev := &a.batch.revisions[i]
+		if _, err := decodeRow(rev.encoded, &row); err != nil {
+			return f.abandon(err)
+		}
+		row.Ingested, row.RunID = rev.ingested, rev.runID
+		if err := f.table.append(&row, &rev.by); err != nil {
+			return f.abandon(err)
+		}
+	}
+	if err := f.table.close(); err != nil {
+		return f.abandon(err)
+	}
+	if err := f.seal(a.w.layout); err != nil {
+		return err
+	}
+	a.batch.sideFiles = append(a.batch.sideFiles, f.newFile(f.table.rows, f.table.stats))
+	return nil
+}
+
+// writeQuarantine writes the batch's new records that could not be lifted.
+func (a *Append) writeQuarantine() ([]newFile, error) {
+	if len(a.batch.quarantine) == 0 {
+		return nil, nil
+	}
+	f, err := a.newFile(func(n int) string { return sideName(quarantineDir, a.run.RunID, n) })
+	if err != nil {
+		return nil, err
+	}
+	f.sink = newHashingWriter(f.f)
+	if err := writeQuarantineFile(f.sink, a.batch.quarantine, a.run.RunID, a.ingested); err != nil {
+		return nil, f.abandon(err)
+	}
+	if err := f.seal(a.w.layout); err != nil {
+		return nil, err
+	}
+	return []newFile{f.newFile(int64(len(a.batch.quarantine)), emptyStats())}, nil
+}
+
+// writeQuarantineFile writes the table's own few columns.
+func writeQuarantineFile(w *hashingWriter, rows []Quarantined, runID string, ingested int64) error {
+	root, _, err := fileSchema(QuarantineColumns[:len(QuarantineColumns)-2], false)
+	if err != nil {
+		return err
+	}
+	pw, err := file.NewParquetWriterWithError(w, root, file.WithWriterProps(quarantineProperties()))
+	if err != nil {
+		return err
+	}
+	leaves := make([]leaf, root.NumFields())
+	for _, q := range rows {
+		leaves[0].text(q.Bytes, false, true)
+		leaves[1].text([]byte(sha256Hex(q.Bytes)), false, true)
+		leaves[2].text([]byte(q.Reason), false, true)
+		leaves[3].text([]byte(runID), false, true)
+		leaves[4].integer(q.Page, q.Page != 0)
+		leaves[5].integer(q.Position, true)
+		leaves[6].long(ingested*1000, true, true)
+	}
+	group, err := pw.AppendBufferedRowGroupChecked()
+	if err != nil {
+		return err
+	}
+	for i := range leaves {
+		c, err := group.Column(i)
+		if err != nil {
+			return err
+		}
+		if err := leaves[i].writeTo(c); err != nil {
+			return err
+		}
+	}
+	if err := group.Close(); err != nil {
+		return err
+	}
+	if err := pw.Close(); err != nil {
+		return err
+	}
+	return w.Flush()
+}

@@ -1,0 +1,310 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+)
+
+// Reading Parquet back, for dedupe, rewriting and verify. Queries do not come
+// this way: DuckDB reads the files itself.
+
+// readBatch bounds what is held at once: this many rows of up to some
+// megabytes each.
+const readBatch = 256
+
+// readColumns reads the named columns of a file, a batch at a time. The batch
+// is only valid during the call.
+func readColumns(ctx context.Context, path string, names []string, each func(batch arrow.RecordBatch) error) (err error) {
+	// The library panics on some kinds of damage; a damaged file is an answer.
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("it is no sound Parquet file: %v", p)
+		}
+	}()
+	f, err := os.Open(path)
+	if err != nil {
+		return plain(err)
+	}
+	defer f.Close()
+	r, err := file.NewParquetReader(f, file.WithReadProps(readProperties()))
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	pr, err := pqarrow.NewFileReader(r, pqarrow.ArrowReadProperties{BatchSize: readBatch}, memory.DefaultAllocator)
+	if err != nil {
+		return err
+	}
+	leaves, err := leafIndices(r, names)
+	if err != nil {
+		return err
+	}
+	records, err := pr.GetRecordReader(ctx, leaves, nil)
+	if err != nil {
+		return err
+	}
+	defer records.Release()
+	for records.Next() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := each(records.RecordBatch()); err != nil {
+			return err
+		}
+	}
+	if err := records.Err(); err != nil && err != io.EOF {
+		return err
+	}
+	return nil
+}
+
+func readProperties() *parquet.ReaderProperties {
+	p := parquet.NewReaderProperties(memory.DefaultAllocator)
+	p.BufferedStreamEnabled = true // pages, not whole column chunks
+	return p
+}
+
+// leafIndices are the leaf columns below the named ones; nil means all.
+func leafIndices(r *file.Reader, names []string) ([]int, error) {
+	if names == nil {
+		return nil, nil
+	}
+	s := r.MetaData().Schema
+	var leaves []int
+	for _, name := range names {
+		found := false
+		for i := range s.NumColumns() {
+			if s.ColumnRoot(i).Name() == name {
+				leaves, found = append(leaves, i), true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("it has no column %q", name)
+		}
+	}
+	return leaves, nil
+}
+
+// readRows reads whole rows. The row given to each is used again.
+func readRows(ctx context.Context, path string, each func(row *Row, index int64) error) error {
+	var row Row
+	var index int64
+	return readColumns(ctx, path, nil, func(batch arrow.RecordBatch) error {
+		fill, err := rowFillers(batch)
+		if err != nil {
+			return err
+		}
+		for i := range int(batch.NumRows()) {
+			row.Reset()
+			raw := batch.Column(batch.Schema().FieldIndices("raw")[0]).(*array.String).Value(i)
+			row.Text = append(row.Text, raw...)
+			row.RawLen = len(row.Text)
+			for _, f := range fill {
+				f(&row, i)
+			}
+			if err := each(&row, index); err != nil {
+				return err
+			}
+			index++
+		}
+		return nil
+	})
+}
+
+// rowFillers makes, for each column of a batch, the function that puts its
+// value into a row.
+func rowFillers(batch arrow.RecordBatch) ([]func(*Row, int), error) {
+	var fill []func(*Row, int)
+	if len(batch.Schema().FieldIndices("raw")) != 1 {
+		return nil, fmt.Errorf("it has no column %q", "raw")
+	}
+	for i, name := range batch.Schema().Fields() {
+		f, known := fields[name.Name]
+		if !known {
+			continue // of a later schema version
+		}
+		g, err := filler(f, batch.Column(i))
+		if err != nil {
+			return nil, fmt.Errorf("column %q: %w", name.Name, err)
+		}
+		if g != nil {
+			fill = append(fill, g)
+		}
+	}
+	return fill, nil
+}
+
+func filler(f field, column arrow.Array) (func(*Row, int), error) {
+	switch c := column.(type) {
+	case *array.String:
+		return fillString(f, c), nil
+	case *array.Int64:
+		return fillLong(f, c), nil
+	case *array.Int32:
+		switch f.kind {
+		case kindInteger:
+			return setNumber(f, c, func(i int) int64 { return int64(c.Value(i)) }), nil
+		case kindPage:
+			return func(r *Row, i int) {
+				if c.IsValid(i) {
+					r.Page = c.Value(i)
+				}
+			}, nil
+		}
+	case *array.Boolean:
+		return setNumber(f, c, func(i int) int64 {
+			if c.Value(i) {
+				return 1
+			}
+			return 0
+		}), nil
+	case *array.Float64:
+		return func(r *Row, i int) {
+			if c.IsValid(i) {
+				r.SetDouble(f.index, c.Value(i))
+			}
+		}, nil
+	case *array.Timestamp:
+		switch f.kind {
+		case kindMillis:
+			return setNumber(f, c, func(i int) int64 { return int64(c.Value(i)) / 1000 }), nil
+		case kindIngested:
+			return func(r *Row, i int) { r.Ingested = int64(c.Value(i)) / 1000 }, nil
+		case kindReplaced:
+			return nil, nil
+		}
+	case *array.Binary:
+		return func(r *Row, i int) {
+			if c.IsValid(i) {
+				r.Original = append([]byte{}, c.Value(i)...)
+			}
+		}, nil
+	case *array.Date32:
+		return nil, nil
+	case *array.List:
+		if f.kind == kindStrings {
+			return fillList(f, c)
+		}
+		return fillObjectList(c)
+	}
+	return nil, fmt.Errorf("it has type %s", column.DataType())
+}
+
+func setNumber(f field, c arrow.Array, value func(int) int64) func(*Row, int) {
+	return func(r *Row, i int) {
+		if c.IsValid(i) {
+			r.SetNumber(f.index, value(i))
+		}
+	}
+}
+
+func (r *Row) addText(s string) Span {
+	off := len(r.Text)
+	r.Text = append(r.Text, s...)
+	return Span{Off: uint32(off), Len: uint32(len(s))}
+}
+
+func fillString(f field, c *array.String) func(*Row, int) {
+	switch f.kind {
+	case kindString:
+		return func(r *Row, i int) {
+			if c.IsValid(i) {
+				r.Strings[f.index] = r.addText(c.Value(i))
+			}
+		}
+	case kindRunID:
+		return func(r *Row, i int) { r.RunID = string(append([]byte{}, c.Value(i)...)) }
+	}
+	return nil // raw is there already
+}
+
+func fillLong(f field, c *array.Int64) func(*Row, int) {
+	switch f.kind {
+	case kindLong:
+		return setNumber(f, c, c.Value)
+	case kindHash:
+		return func(r *Row, i int) { r.ContentHash = c.Value(i) }
+	}
+	return nil
+}
+
+func fillList(f field, c *array.List) (func(*Row, int), error) {
+	values, ok := c.ListValues().(*array.String)
+	if !ok {
+		return nil, fmt.Errorf("its elements have type %s", c.ListValues().DataType())
+	}
+	return func(r *Row, i int) {
+		if c.IsNull(i) {
+			return
+		}
+		list := &r.Lists[f.index]
+		list.Valid = true
+		from, to := c.ValueOffsets(i)
+		for j := int(from); j < int(to); j++ {
+			if values.IsNull(j) {
+				list.Items = append(list.Items, Null)
+				continue
+			}
+			list.Items = append(list.Items, r.addText(values.Value(j)))
+		}
+	}, nil
+}
+
+func fillObjectList(c *array.List) (func(*Row, int), error) {
+	s, ok := c.ListValues().(*array.Struct)
+	if !ok || s.NumField() != len(objectFields) {
+		return nil, fmt.Errorf("its elements have type %s", c.ListValues().DataType())
+	}
+	var texts [8]*array.String
+	for _, j := range []int{0, 1, 2, 7} {
+		if texts[j], ok = s.Field(j).(*array.String); !ok {
+			return nil, fmt.Errorf("member %q has type %s", objectFields[j].name, s.Field(j).DataType())
+		}
+	}
+	typ, ok1 := s.Field(3).(*array.Int32)
+	role, ok2 := s.Field(4).(*array.Int32)
+	app, ok3 := s.Field(5).(*array.Int64)
+	inst, ok4 := s.Field(6).(*array.Int64)
+	if !ok1 || !ok2 || !ok3 || !ok4 {
+		return nil, fmt.Errorf("its elements have type %s", s.DataType())
+	}
+	return func(r *Row, i int) {
+		if c.IsNull(i) {
+			return
+		}
+		r.HasObjects = true
+		from, to := c.ValueOffsets(i)
+		for j := int(from); j < int(to); j++ {
+			o := Object{ID: Null, Name: Null, Value: Null, ServiceObjectType: Null, Null: s.IsNull(j)}
+			for k, span := range map[int]*Span{0: &o.ID, 1: &o.Name, 2: &o.Value, 7: &o.ServiceObjectType} {
+				if !o.Null && texts[k].IsValid(j) {
+					*span = r.addText(texts[k].Value(j))
+				}
+			}
+			if !o.Null {
+				if typ.IsValid(j) {
+					o.Type, o.Set = typ.Value(j), o.Set|ObjectHasType
+				}
+				if role.IsValid(j) {
+					o.Role, o.Set = role.Value(j), o.Set|ObjectHasRole
+				}
+				if app.IsValid(j) {
+					o.AppID, o.Set = app.Value(j), o.Set|ObjectHasAppID
+				}
+				if inst.IsValid(j) {
+					o.InstanceID, o.Set = inst.Value(j), o.Set|ObjectHasInstanceID
+				}
+			}
+			r.Objects = append(r.Objects, o)
+		}
+	}, nil
+}

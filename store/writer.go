@@ -1,0 +1,375 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"mdcalake/store/delta"
+)
+
+// WriterOptions say who writes. The zero value works.
+type WriterOptions struct {
+	ToolVersion string           // of this program, for the log
+	Verb        string           // for the message that a second writer gets
+	Clock       func() time.Time // nil: the system's
+	FS          FS               // nil: the disk
+	Group       bool             // modes 0750 and 0640 instead of 0700 and 0600
+	// SeveralTenants makes a new lake one that takes more than one tenant.
+	SeveralTenants bool
+}
+
+// Writer is a lake opened for writing. There is one per lake at a time, in all
+// processes. A lake that does not exist yet is made by the first commit, so
+// that a run that fails before leaves no trace.
+type Writer struct {
+	layout layout
+	dir    string // as the person wrote it
+	opts   WriterOptions
+	lock   *fileLock // nil while the lake does not exist
+	state  *fold
+	open   *Append
+}
+
+// OpenWriter opens or will make the lake in dir, takes the writer's lock,
+// reads the log and tidies up what a crash has left. The errors to tell apart
+// are ErrLocked, ErrNotALake and ErrForeignCommit.
+func OpenWriter(dir string, o WriterOptions) (*Writer, error) {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.FS == nil {
+		o.FS = osFS{}
+	}
+	l, err := newLayout(dir)
+	if err != nil {
+		return nil, err
+	}
+	l.group = o.Group
+	w := &Writer{layout: l, dir: dir, opts: o, state: newFold()}
+	if !isLake(l) {
+		return w, checkNewLake(l, dir)
+	}
+	if err := checkWritable(l.root, dir); err != nil {
+		return nil, err
+	}
+	if err := w.begin(); err != nil {
+		w.Close()
+		return nil, w.fault("open lake", err)
+	}
+	return w, nil
+}
+
+// begin locks an existing lake, reads it and tidies up.
+func (w *Writer) begin() error {
+	if err := w.takeLock(); err != nil {
+		return err
+	}
+	state, err := readLog(w.layout, nil)
+	if err != nil {
+		return err
+	}
+	w.state = state
+	if err := w.state.table.CanWrite(); err != nil {
+		return err
+	}
+	if n := len(state.foreign); n > 0 {
+		return fmt.Errorf("%w: log entry %d is not mdcalake's", ErrForeignCommit, state.foreign[n-1])
+	}
+	if len(state.broken) > 0 {
+		b := state.broken[0]
+		return &DamageError{Path: path.Join(activitiesDir, delta.Dir, delta.EntryName(b.version-1)), What: fmt.Sprintf("it is not the entry that entry %d was written after", b.version)}
+	}
+	return w.sweep()
+}
+
+func (w *Writer) takeLock() error {
+	if err := w.opts.FS.MkdirAll(filepath.Join(w.layout.root, privateDir), w.layout.dirMode()); err != nil {
+		return err
+	}
+	host, _ := os.Hostname()
+	text := fmt.Sprintf("%s, process %d on %s since %s", w.opts.Verb, os.Getpid(), host, w.opts.Clock().UTC().Format(time.RFC3339))
+	lock, err := lockExclusive(w.layout.private(lockName), w.layout.fileMode(), text)
+	if err != nil {
+		return err
+	}
+	w.lock = lock
+	// Readers may be on a mount where they cannot make it.
+	readers, err := os.OpenFile(w.layout.private(readersName), os.O_RDONLY|os.O_CREATE, w.layout.fileMode())
+	if err != nil {
+		return err
+	}
+	return readers.Close()
+}
+
+// make creates a new lake's directories.
+func (w *Writer) make() error {
+	if w.lock != nil {
+		return nil
+	}
+	fsys, mode := w.opts.FS, w.layout.dirMode()
+	if err := fsys.MkdirAll(w.layout.root, mode); err != nil {
+		return err
+	}
+	if err := w.takeLock(); err != nil {
+		return err
+	}
+	if err := fsys.MkdirAll(w.layout.logDir(), mode); err != nil {
+		return err
+	}
+	for _, dir := range []string{filepath.Join(w.layout.root, activitiesDir), w.layout.root, filepath.Dir(w.layout.root)} {
+		if err := fsys.SyncDir(dir); err != nil {
+			return err
+		}
+	}
+	// Another process may have made a lake here in the meantime.
+	state, err := readLog(w.layout, nil)
+	if err != nil {
+		return err
+	}
+	if state.table.Version >= 0 {
+		return fmt.Errorf("%w: it made a lake here just now", ErrLocked)
+	}
+	return nil
+}
+
+// Snapshot is the lake as the last commit left it.
+func (w *Writer) Snapshot() (*Snapshot, error) {
+	s, err := w.state.snapshot(w.layout.root)
+	return s, w.fault("read lake", err)
+}
+
+// Close drops what was not committed and lets go of the lock.
+func (w *Writer) Close() error {
+	if w.open != nil {
+		w.open.Abort()
+	}
+	err := w.lock.Close()
+	w.lock = nil
+	return err
+}
+
+// CheckTenant says whether records of this API host may go into the lake,
+// before any is fetched.
+func (w *Writer) CheckTenant(host string) error {
+	t := w.state.tenant
+	if t.Several || t.Host == "" || host == "" || t.Host == host {
+		return nil
+	}
+	return w.fault("write to lake", &TenantError{Have: t.Host, Got: host})
+}
+
+// TenantError says whose records were about to be mixed.
+type TenantError struct{ Have, Got string }
+
+func (e *TenantError) Error() string {
+	return fmt.Sprintf("%v: the lake holds those of %s, these are of %s", ErrTenant, e.Have, e.Got)
+}
+
+func (e *TenantError) Unwrap() error { return ErrTenant }
+
+// Hint tells the person what to do.
+func (e *TenantError) Hint() string {
+	return "use another --lake for this tenant; a lake for several tenants is made with --allow-tenant at its first ingest"
+}
+
+// commit writes the next entry.
+func (w *Writer) commit(ctx context.Context, actions []delta.Action, f *facts, operation string, blind bool) error {
+	now := w.opts.Clock()
+	f.Format, f.Previous = formatVersion, w.state.head
+	version := w.state.table.Version + 1
+	if version == 0 {
+		id, err := newTableID()
+		if err != nil {
+			return err
+		}
+		meta, err := tableMetaData(id, now)
+		if err != nil {
+			return err
+		}
+		actions = append([]delta.Action{
+			{Protocol: &delta.Protocol{MinReaderVersion: delta.ReaderVersion, MinWriterVersion: delta.WriterVersion}},
+			{MetaData: meta},
+		}, actions...)
+	}
+	info := commitInfo{
+		Timestamp: now.UnixMilli(), Operation: operation, OperationParameters: map[string]string{"mode": "Append"},
+		IsBlindAppend: blind, EngineInfo: "mdcalake/" + w.opts.ToolVersion, Mdcalake: f,
+	}
+	raw, err := encodeJSON(info)
+	if err != nil {
+		return err
+	}
+	actions = append([]delta.Action{{CommitInfo: raw}}, actions...)
+	entry, err := delta.Encode(actions)
+	if err != nil {
+		return err
+	}
+	// The last moment at which nothing has happened yet.
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := delta.WriteEntry(logDir{fs: w.opts.FS, layout: w.layout}, version, entry); err != nil {
+		return err
+	}
+	decoded, err := delta.Decode(entry)
+	if err != nil {
+		return err
+	}
+	if err := w.state.apply(version, entry, decoded); err != nil {
+		return err
+	}
+	// A convenience for people and scripts; the truth is the log.
+	head := fmt.Sprintf("%d:%s\n", version, w.state.head)
+	if err := writeFile(w.opts.FS, w.layout.private(headName), []byte(head), w.layout.fileMode()); err != nil {
+		return fmt.Errorf("commit %d is in the log, but its head could not be written: %w", version, err)
+	}
+	return nil
+}
+
+func newTableID() (string, error) {
+	var b [16]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", err
+	}
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80 // a version 4 UUID
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:]), nil
+}
+
+// fault names the lake in an error; nil stays nil.
+func (w *Writer) fault(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var le *LakeError
+	if errors.As(err, &le) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	advice := adviceFor(err)
+	switch {
+	case errors.Is(err, ErrLocked):
+		advice = "wait until it has ended; reading verbs work meanwhile"
+	case errors.Is(err, ErrForeignCommit):
+		advice = "reading verbs still work; keep other programs from writing to a lake that holds evidence"
+	case errors.Is(err, ErrNoLocks):
+		advice = "put the lake on a local disk or on a file system with flock"
+	}
+	return &LakeError{Op: op, Path: w.dir, Err: err, Advice: advice}
+}
+
+// sweep tidies up after a crash. It deletes only names that a pending file
+// holds and no commit took over, and files that our own commits removed and no
+// reader can need. Anything else is left alone.
+func (w *Writer) sweep() error {
+	entries, err := os.ReadDir(filepath.Join(w.layout.root, privateDir))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), pendingPrefix) {
+			if err := w.sweepPending(w.layout.private(e.Name())); err != nil {
+				return fmt.Errorf("tidy up after an interrupted run: %w", err)
+			}
+		}
+	}
+	if err := w.sweepLog(); err != nil {
+		return err
+	}
+	return w.sweepRemoved()
+}
+
+func (w *Writer) sweepPending(pending string) error {
+	data, err := os.ReadFile(pending)
+	if err != nil {
+		return err
+	}
+	// A line is whole only with its line feed: no file was made before its name
+	// was synced.
+	lines := bytes.Split(data, []byte{'\n'})
+	for _, line := range lines[:len(lines)-1] {
+		rel := string(line)
+		if !ownName(rel) {
+			continue
+		}
+		if !w.committed(rel) {
+			if err := w.removeIfThere(rel); err != nil {
+				return err
+			}
+		}
+		if err := w.removeIfThere(tempName(rel)); err != nil {
+			return err
+		}
+	}
+	return w.opts.FS.Remove(pending)
+}
+
+// ownName keeps a damaged pending file from pointing outside the lake.
+func ownName(rel string) bool {
+	first, _, _ := strings.Cut(rel, "/")
+	return path.Clean(rel) == rel && filepath.IsLocal(filepath.FromSlash(rel)) && strings.HasSuffix(rel, ".parquet") &&
+		strings.HasPrefix(path.Base(rel), "part-") && (first == activitiesDir || first == revisionsDir || first == quarantineDir)
+}
+
+// committed says whether the log names the file, now or earlier; a file that
+// was removed by a commit is not this sweep's.
+func (w *Writer) committed(rel string) bool {
+	if _, ok := w.state.revisions[rel]; ok {
+		return true
+	}
+	if _, ok := w.state.quarantine[rel]; ok {
+		return true
+	}
+	name, inTable := strings.CutPrefix(rel, activitiesDir+"/")
+	return inTable && w.state.table.Has(name) || w.state.removed[rel]
+}
+
+func (w *Writer) removeIfThere(rel string) error {
+	err := w.opts.FS.Remove(w.layout.path(rel))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// sweepLog removes entries under way that a crash has left.
+func (w *Writer) sweepLog() error {
+	names, err := logDir{fs: w.opts.FS, layout: w.layout}.List()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, ".0") && strings.HasSuffix(name, ".tmp") {
+			if err := w.opts.FS.Remove(filepath.Join(w.layout.logDir(), name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sweepRemoved deletes the files that our commits took out of their tables,
+// unless a reader is at work: then the next writer does it.
+func (w *Writer) sweepRemoved() error {
+	if len(w.state.removed) == 0 {
+		return nil
+	}
+	lock, free, err := tryExclusive(w.layout.private(readersName), w.layout.fileMode())
+	if err != nil || !free {
+		return err
+	}
+	defer lock.Close()
+	for rel := range w.state.removed {
+		if err := w.removeIfThere(rel); err != nil {
+			return fmt.Errorf("remove a file that a commit has replaced: %w", err)
+		}
+	}
+	return nil
+}
