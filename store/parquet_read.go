@@ -308,3 +308,9 @@ func fillObjectList(c *array.List) (func(*Row, int), error) {
 		}
 	}, nil
 }
+
+// ReadRows reads the rows of one data file of a lake. The row is used again
+// for the next one.
+func ReadRows(ctx context.Context, path string, each func(*Row) error) error {
+	return readRows(ctx, path, func(r *Row, _ int64) error { return each(r) })
+}

@@ -1,0 +1,155 @@
+// Package storetest makes lakes for tests and checks each one with the
+// product's own verifier when the test ends.
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/zeebo/xxh3"
+
+	"mdcalake/store"
+)
+
+// Record is a small activity for tests of the store.
+type Record struct {
+	ID        string   `json:"_id"`
+	Timestamp int64    `json:"timestamp"`
+	Created   int64    `json:"created,omitempty"`
+	App       int64    `json:"appId"`
+	Tenant    int64    `json:"tenantId,omitempty"`
+	User      string   `json:"user,omitempty"`
+	Tags      []string `json:"tags,omitempty"`
+}
+
+// Bytes is the record's JSON.
+func (r Record) Bytes() []byte {
+	b, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // a struct of texts and numbers
+	}
+	return b
+}
+
+// Lift makes a row of a Record's bytes: a decoder for tests that need no
+// real activities.
+func Lift(data []byte, row *store.Row) error {
+	var r Record
+	if err := json.Unmarshal(data, &r); err != nil {
+		return err
+	}
+	row.Reset()
+	row.Text = append(row.Text, data...)
+	row.RawLen = len(data)
+	row.ContentHash = int64(xxh3.Hash(data))
+	text := func(s string) store.Span {
+		off := len(row.Text)
+		row.Text = append(row.Text, s...)
+		return store.Span{Off: uint32(off), Len: uint32(len(s))}
+	}
+	row.Strings[store.ActivityID] = text(r.ID)
+	row.SetNumber(store.Timestamp, r.Timestamp)
+	if r.Created != 0 {
+		row.SetNumber(store.Created, r.Created)
+	}
+	row.SetNumber(store.AppID, r.App)
+	if r.Tenant != 0 {
+		row.SetNumber(store.TenantID, r.Tenant)
+	}
+	if r.User != "" {
+		row.Strings[store.UserName] = text(r.User)
+	}
+	if r.Tags != nil {
+		row.Lists[store.UserTags].Valid = true
+		for _, tag := range r.Tags {
+			row.Lists[store.UserTags].Items = append(row.Lists[store.UserTags].Items, text(tag))
+		}
+	}
+	return nil
+}
+
+// Dir is a directory for a lake. When the test ends, the lake in it, if there
+// is one, must pass verify.
+func Dir(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "lake")
+	t.Cleanup(func() { MustVerify(t, dir) })
+	return dir
+}
+
+// MustVerify fails the test for every problem that verify finds.
+func MustVerify(t testing.TB, dir string) {
+	t.Helper()
+	if _, err := os.Stat(dir); os.IsNotExist(err) {
+		return
+	}
+	_, err := store.Verify(context.Background(), dir, store.VerifyOptions{Lift: Lift}, func(p store.Problem) { t.Errorf("verify: %s", p) })
+	if err != nil {
+		t.Errorf("verify: %v", err)
+	}
+}
+
+// Ingest appends records in one run and one commit.
+func Ingest(t testing.TB, dir string, o store.WriterOptions, records ...Record) store.Receipt {
+	t.Helper()
+	w, err := store.OpenWriter(dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	receipt, err := Append(w, records...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return receipt
+}
+
+// Append appends records in one run and one commit.
+func Append(w *store.Writer, records ...Record) (store.Receipt, error) {
+	a, err := w.Begin(store.Run{RunID: store.NewRunID(time.Now()), Started: time.Now().UTC(), Outcome: "complete", Verb: "test"})
+	if err != nil {
+		return store.Receipt{}, err
+	}
+	defer a.Close()
+	var row store.Row
+	for i, r := range records {
+		if err := Lift(r.Bytes(), &row); err != nil {
+			return store.Receipt{}, fmt.Errorf("record %d: %w", i, err)
+		}
+		row.Page = 1
+		if err := a.Add(context.Background(), &row); err != nil {
+			return store.Receipt{}, err
+		}
+	}
+	return a.Commit(context.Background(), store.Commit{Run: a.Run()})
+}
+
+// Rows reads back what a table holds: activity_id and verbatim bytes.
+func Rows(t testing.TB, dir string) (activities, revisions map[string][]string) {
+	t.Helper()
+	l, err := store.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	read := func(files []store.File) map[string][]string {
+		out := map[string][]string{}
+		for _, f := range files {
+			err := store.ReadRows(context.Background(), filepath.Join(l.Snapshot().Root, filepath.FromSlash(f.Path)), func(r *store.Row) error {
+				id := string(r.Bytes(r.Strings[store.ActivityID]))
+				out[id] = append(out[id], string(r.Verbatim()))
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return out
+	}
+	return read(l.Snapshot().Files), read(l.Snapshot().Revisions)
+}
