@@ -1,0 +1,259 @@
+package simulator
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+	"sort"
+	"sync"
+)
+
+const hourMS = 3_600_000
+
+// entry is what is kept of one record; its body is built when asked for.
+type entry struct {
+	ts, created int64
+	n           uint32 // number within its bucket, or position in Options.Records
+	act         uint16 // position in actions, or actStatic
+	rev         uint8  // 0 is the first payload of an _id
+	_           uint8
+}
+
+// actStatic marks a record that came with the Options.
+const actStatic = 0xffff
+
+// bucket is one hour of event time. Its generated entries follow from the seed
+// and the hour alone and are made the first time they are wanted.
+type bucket struct {
+	hour   int64
+	lo, hi int64 // the part of the hour that lies in the span, half-open
+	count  int   // generated records, revisions not counted
+	pile   int   // how many of them share one millisecond
+	static []entry
+
+	once    sync.Once
+	entries []entry // in order of time, ties by seed
+	settled int64   // the last save time
+}
+
+// index finds entries by event time and by save time.
+type index struct {
+	gen     *generator
+	buckets []bucket // those that hold anything, in order
+
+	createdOnce sync.Once
+	byCreated   []createdRef
+}
+
+type createdRef struct {
+	created int64
+	bucket  uint32
+	at      uint32
+}
+
+// newIndex shares Count records out over the hours of the span, by how much the
+// company works in each, exactly and in whole numbers.
+func newIndex(g *generator, static []entry) *index {
+	ix := &index{gen: g}
+	byHour := map[int64]*bucket{}
+	var hours []int64
+	at := func(hour int64) *bucket {
+		b := byHour[hour]
+		if b == nil {
+			b = &bucket{hour: hour}
+			byHour[hour] = b
+			hours = append(hours, hour)
+		}
+		return b
+	}
+	if g.opt.Count > 0 {
+		start, end := g.opt.Start.UnixMilli(), g.opt.End.UnixMilli()
+		piled := g.opt.Pile.Size
+		spread := uint64(g.opt.Count - piled)
+		var weights []uint64
+		var total uint64
+		first, last := floorHour(start), floorHour(end-1)
+		for h := first; h <= last; h++ {
+			lo, hi := max(start, h*hourMS), min(end, (h+1)*hourMS)
+			w := g.co.load(h) * uint64(hi-lo) / 1000
+			weights = append(weights, w)
+			total += w
+		}
+		total = max(total, 1)
+		var sum, given uint64
+		middle := start + (end-start)/2
+		for i, w := range weights {
+			h := first + int64(i)
+			sum += w
+			upTo := mulDiv(spread, sum, total)
+			if i == len(weights)-1 {
+				upTo = spread
+			}
+			n := upTo - given
+			given = upTo
+			here := floorHour(middle) == h && piled > 0
+			if n == 0 && !here {
+				continue
+			}
+			b := at(h)
+			b.lo, b.hi = max(start, h*hourMS), min(end, (h+1)*hourMS)
+			b.count = int(n)
+			if here {
+				b.count += piled
+				b.pile = piled
+			}
+		}
+	}
+	for _, e := range static {
+		b := at(floorHour(e.ts))
+		b.static = append(b.static, e)
+	}
+	slices.Sort(hours)
+	ix.buckets = make([]bucket, len(hours))
+	for i, h := range hours {
+		b := byHour[h]
+		to := &ix.buckets[i]
+		to.hour, to.lo, to.hi, to.count, to.pile, to.static = h, b.lo, b.hi, b.count, b.pile, b.static
+	}
+	return ix
+}
+
+func floorHour(ms int64) int64 {
+	h := ms / hourMS
+	if ms%hourMS < 0 {
+		h--
+	}
+	return h
+}
+
+func mulDiv(a, b, c uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	q, _ := bits.Div64(hi, lo, c)
+	return q
+}
+
+// filled returns the bucket with its entries made.
+func (ix *index) filled(i int) *bucket {
+	b := &ix.buckets[i]
+	b.once.Do(func() {
+		b.entries = append(ix.gen.entries(b), b.static...)
+		tie := ix.gen.tie
+		slices.SortFunc(b.entries, func(x, y entry) int {
+			if x.ts != y.ts {
+				return cmp.Compare(x.ts, y.ts)
+			}
+			return cmp.Compare(tie(b.hour, x), tie(b.hour, y))
+		})
+		for _, e := range b.entries {
+			b.settled = max(b.settled, e.created)
+		}
+	})
+	return b
+}
+
+// spot is one entry together with the bucket it lies in.
+type spot struct {
+	b *bucket
+	e *entry
+}
+
+// byDate calls f for the entries with lo <= ts <= hi in order, or in the
+// opposite order, until f returns false.
+func (ix *index) byDate(lo, hi int64, desc bool, f func(spot) bool) {
+	if lo > hi {
+		return
+	}
+	first := sort.Search(len(ix.buckets), func(i int) bool { return ix.buckets[i].hour >= floorHour(lo) })
+	end := sort.Search(len(ix.buckets), func(i int) bool { return ix.buckets[i].hour > floorHour(hi) })
+	for k := first; k < end; k++ {
+		i := k
+		if desc {
+			i = end - 1 - (k - first)
+		}
+		b := ix.filled(i)
+		from := sort.Search(len(b.entries), func(j int) bool { return b.entries[j].ts >= lo })
+		to := sort.Search(len(b.entries), func(j int) bool { return b.entries[j].ts > hi })
+		for m := from; m < to; m++ {
+			j := m
+			if desc {
+				j = to - 1 - (m - from)
+			}
+			if !f(spot{b, &b.entries[j]}) {
+				return
+			}
+		}
+	}
+}
+
+// bySaved is byDate for save time. It needs the whole index, made once.
+func (ix *index) bySaved(lo, hi int64, desc bool, f func(spot) bool) {
+	if lo > hi {
+		return
+	}
+	ix.createdOnce.Do(ix.sortByCreated)
+	refs := ix.byCreated
+	first := sort.Search(len(refs), func(i int) bool { return refs[i].created >= lo })
+	end := sort.Search(len(refs), func(i int) bool { return refs[i].created > hi })
+	for k := first; k < end; k++ {
+		i := k
+		if desc {
+			i = end - 1 - (k - first)
+		}
+		b := &ix.buckets[refs[i].bucket]
+		if !f(spot{b, &b.entries[refs[i].at]}) {
+			return
+		}
+	}
+}
+
+func (ix *index) sortByCreated() {
+	n := 0
+	for i := range ix.buckets {
+		n += len(ix.filled(i).entries)
+	}
+	refs := make([]createdRef, 0, n)
+	for i := range ix.buckets {
+		for j := range ix.buckets[i].entries {
+			refs = append(refs, createdRef{ix.buckets[i].entries[j].created, uint32(i), uint32(j)})
+		}
+	}
+	tie := ix.gen.tie
+	slices.SortFunc(refs, func(x, y createdRef) int {
+		if x.created != y.created {
+			return cmp.Compare(x.created, y.created)
+		}
+		bx, by := &ix.buckets[x.bucket], &ix.buckets[y.bucket]
+		return cmp.Compare(tie(bx.hour, bx.entries[x.at]), tie(by.hour, by.entries[y.at]))
+	})
+	ix.byCreated = refs
+}
+
+// countDates counts the entries with lo <= ts <= hi saved by now, from the
+// counts of whole buckets where that gives the same number.
+func (ix *index) countDates(lo, hi, now int64) int {
+	if lo > hi {
+		return 0
+	}
+	total := 0
+	first := sort.Search(len(ix.buckets), func(i int) bool { return ix.buckets[i].hour >= floorHour(lo) })
+	for i := first; i < len(ix.buckets) && ix.buckets[i].hour <= floorHour(hi); i++ {
+		raw := &ix.buckets[i]
+		inside := raw.hour*hourMS >= lo && (raw.hour+1)*hourMS-1 <= hi
+		// Nothing is saved later than longestDelay, so an old hour need not be made to be counted.
+		if inside && len(raw.static) == 0 && ix.gen.opt.Revisions == 0 && (raw.hour+1)*hourMS+longestDelay <= now {
+			total += raw.count
+			continue
+		}
+		b := ix.filled(i)
+		if inside && b.settled <= now {
+			total += len(b.entries)
+			continue
+		}
+		for j := range b.entries {
+			if e := &b.entries[j]; e.ts >= lo && e.ts <= hi && e.created <= now {
+				total++
+			}
+		}
+	}
+	return total
+}

@@ -1,0 +1,183 @@
+package simulator
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Program is mdcasim without its flags: what to serve, where, and for how long.
+type Program struct {
+	Options     Options
+	RecordFiles []string // read into Options.Records, in order
+	TokenFile   string   // its first line is the token
+
+	TruthFile  string // "-" is stdout
+	NDJSONFile string
+	WriteOnly  bool // end when the files are written
+	Since      time.Time
+	Until      time.Time
+
+	Listen      string // "" means 127.0.0.1:0
+	URLFile     string
+	MaxTime     time.Duration // 0 means until ctx ends
+	MaxRequests int           // 0 means no bound
+}
+
+// UsageError is a mistake in what was asked for, as against one in carrying it out.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// Run writes the files that were asked for and serves until ctx ends or a bound
+// is reached. Stdout gets one line, the URL; everything else goes to stderr.
+func (p Program) Run(ctx context.Context, stdout, stderr io.Writer) error {
+	s, err := p.prepare()
+	if err != nil {
+		return err
+	}
+	if err := p.writeFiles(s, stdout); err != nil || p.WriteOnly {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	if p.MaxTime > 0 {
+		ctx, stop = context.WithTimeout(ctx, p.MaxTime)
+		defer stop()
+	}
+	address := p.Listen
+	if address == "" {
+		address = "127.0.0.1:0"
+	}
+	srv, err := s.serve(address, p.bounded(s, stop))
+	if err != nil {
+		return &UsageError{err}
+	}
+	if p.URLFile != "" {
+		if err := replaceFile(p.URLFile, func(w io.Writer) error {
+			_, err := fmt.Fprintln(w, srv.URL)
+			return err
+		}); err != nil {
+			return errors.Join(err, srv.Close())
+		}
+	}
+	if _, err := fmt.Fprintln(stdout, srv.URL); err != nil {
+		return errors.Join(fmt.Errorf("write url: %w", err), srv.Close())
+	}
+	start, end := s.Span()
+	fmt.Fprintf(stderr, "mdcasim: serving %d generated and %d given records, events from %s to %s, clock %s\n",
+		s.opt.Count, len(s.opt.Records), start.Format(time.RFC3339), end.Format(time.RFC3339), s.Now().UTC().Format(time.RFC3339))
+
+	select {
+	case <-ctx.Done():
+	case err := <-srv.done:
+		return fmt.Errorf("serve: %w", err)
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	err = srv.shutdown(grace)
+	st := s.Stats()
+	fmt.Fprintf(stderr, "mdcasim: %d requests, %d pages, %d records, %d refused with 429, %d feedback calls\n", st.Requests, st.Pages, st.Records, st.Throttled, st.Feedback)
+	return err
+}
+
+func (p Program) prepare() (*Simulator, error) {
+	if p.MaxTime < 0 || p.MaxRequests < 0 {
+		return nil, &UsageError{fmt.Errorf("bounds must not be negative, got %s and %d requests", p.MaxTime, p.MaxRequests)}
+	}
+	for _, name := range p.RecordFiles {
+		list, err := ReadRecordsFile(name)
+		if err != nil {
+			return nil, err
+		}
+		p.Options.Records = append(p.Options.Records, list...)
+	}
+	if len(p.RecordFiles) > 0 && len(p.Options.Records) == 0 && p.Options.Count == 0 {
+		p.Options.Count = -1 // files without records mean no records
+	}
+	if p.TokenFile != "" {
+		text, err := os.ReadFile(p.TokenFile)
+		if err != nil {
+			return nil, fmt.Errorf("read token: %w", err)
+		}
+		line, _, _ := strings.Cut(string(bytes.TrimSpace(text)), "\n")
+		if p.Options.Token = strings.TrimSpace(line); p.Options.Token == "" {
+			return nil, fmt.Errorf("read token: file %q is empty; put the token on its first line", p.TokenFile)
+		}
+	}
+	s, err := New(p.Options)
+	if err != nil {
+		return nil, &UsageError{err}
+	}
+	return s, nil
+}
+
+func (p Program) writeFiles(s *Simulator, stdout io.Writer) error {
+	for _, f := range []struct {
+		name  string
+		write func(io.Writer) error
+	}{
+		{p.TruthFile, func(w io.Writer) error { return s.TruthBetween(w, p.Since, p.Until) }},
+		{p.NDJSONFile, func(w io.Writer) error { return s.WriteNDJSON(w, p.Since, p.Until) }},
+	} {
+		var err error
+		switch f.name {
+		case "":
+		case "-":
+			err = f.write(stdout)
+		default:
+			err = replaceFile(f.name, f.write)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replaceFile writes a file beside its name and renames it, so that a script
+// that waits for the name never reads half of it.
+func replaceFile(name string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".mdcasim-*")
+	if err != nil {
+		return fmt.Errorf("write %q: %w", name, err)
+	}
+	defer os.Remove(f.Name()) // gone already if all went well
+	err = write(f)
+	if e := f.Chmod(0o644); err == nil {
+		err = e
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return fmt.Errorf("write %q: %w", name, err)
+	}
+	return nil
+}
+
+// bounded ends the program after MaxRequests answers.
+func (p Program) bounded(s *Simulator, stop func()) http.Handler {
+	if p.MaxRequests == 0 {
+		return s
+	}
+	var n atomic.Int64
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.ServeHTTP(w, r)
+		if n.Add(1) >= int64(p.MaxRequests) {
+			stop()
+		}
+	})
+}
