@@ -1,0 +1,351 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"math"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"mdcalake/store"
+)
+
+// Import takes records from saved data, a record a line, the same way as a
+// scan does: same decoder, same dedupe, same quarantine.
+
+const (
+	blockBytes = 1 << 20
+	// importCommitBytes is how much of a file goes into one commit: enough that a
+	// partition becomes one file and not forty.
+	importCommitBytes = 4 << 30
+	// maxLineBytes bounds the memory for one record. The API's are far smaller.
+	maxLineBytes = 256 << 20
+)
+
+// ImportOptions say what to import and where to put it.
+type ImportOptions struct {
+	Writer *store.Writer
+	Clock  Clock // nil: the system's
+
+	ToolVersion, Operator, CaseID string
+
+	Progress func(Progress)
+}
+
+// Source is one input: a name for messages and its bytes.
+type Source struct {
+	Name string
+	Open func() (io.ReadCloser, error)
+}
+
+// ImportError says in which input and where.
+type ImportError struct {
+	Name   string
+	Line   int64 // 0: not about a line
+	Err    error
+	advice string
+}
+
+func (e *ImportError) Error() string {
+	if e.Line > 0 {
+		return fmt.Sprintf("import %q, line %d: %v", e.Name, e.Line, e.Err)
+	}
+	return fmt.Sprintf("import %q: %v", e.Name, e.Err)
+}
+
+func (e *ImportError) Unwrap() error { return e.Err }
+
+// Hint tells the person what to do.
+func (e *ImportError) Hint() string { return e.advice }
+
+// Import appends all records of the sources, NDJSON, to the lake: one commit a
+// source, or more where it is large. What was committed before an error stays.
+// The Summary is never nil.
+func Import(ctx context.Context, o ImportOptions, sources []Source) (*Summary, error) {
+	if o.Clock == nil {
+		o.Clock = SystemClock()
+	}
+	if o.Progress == nil {
+		o.Progress = func(Progress) {}
+	}
+	started := o.Clock.Now()
+	i := &importer{o: o, started: started, summary: &Summary{Windows: len(sources)}}
+	err := i.do(ctx, sources)
+	i.summary.Elapsed = o.Clock.Now().Sub(started)
+	return i.summary, err
+}
+
+type importer struct {
+	o       ImportOptions
+	summary *Summary
+	started time.Time
+	append  *store.Append
+	facts   store.Run
+
+	mu          sync.Mutex
+	first, last int64 // timestamps since the last commit
+	records     int64
+}
+
+func (i *importer) do(ctx context.Context, sources []Source) (err error) {
+	i.facts = store.Run{
+		RunID: store.NewRunID(i.started), Started: i.started.UTC().Truncate(time.Millisecond), Outcome: OutcomeRunning, Verb: "import",
+		ToolVersion: i.o.ToolVersion, Operator: i.o.Operator, CaseID: i.o.CaseID,
+	}
+	if i.append, err = i.o.Writer.Begin(i.facts); err != nil {
+		return err
+	}
+	defer func() {
+		i.summary.Run = i.append.Run()
+		i.summary.Run.Outcome, i.summary.Run.Ended = i.facts.Outcome, i.facts.Ended
+		i.append.Close()
+	}()
+	i.newBatch()
+	for n, s := range sources {
+		if err := i.source(ctx, s, n, n == len(sources)-1); err != nil {
+			return err
+		}
+		i.summary.Finished++
+	}
+	return nil
+}
+
+func (i *importer) newBatch() { i.first, i.last, i.records = math.MaxInt64, math.MinInt64, 0 }
+
+// source imports one input.
+func (i *importer) source(ctx context.Context, s Source, n int, last bool) error {
+	in, err := s.Open()
+	if err != nil {
+		return &ImportError{Name: s.Name, Err: err, advice: "check the path; - is the standard input"}
+	}
+	defer in.Close()
+	lines := newLineReader(s.Name, in)
+	if err := lines.sniff(); err != nil {
+		return err
+	}
+	for {
+		from := lines.consumed
+		more, err := i.part(ctx, lines)
+		if err != nil {
+			return err
+		}
+		if !more && last {
+			i.facts.Outcome, i.facts.Ended = OutcomeComplete, i.o.Clock.Now().UTC().Truncate(time.Millisecond)
+		}
+		page := store.PageFact{Page: int64(n + 1), Bytes: lines.consumed - from, Records: i.records, Fetched: i.o.Clock.Now().UTC()}
+		if !more {
+			page.SHA256 = hex.EncodeToString(lines.sum.Sum(nil)) // of the whole input
+		}
+		if err := i.commit(ctx, page); err != nil {
+			return err
+		}
+		i.o.Progress(Progress{WindowNumber: n + 1, Windows: i.summary.Windows, Run: i.append.Run(), Elapsed: i.o.Clock.Now().Sub(i.started), Committed: true, WindowFinished: !more})
+		if !more {
+			return nil
+		}
+	}
+}
+
+func (i *importer) commit(ctx context.Context, page store.PageFact) error {
+	c := store.Commit{Run: i.facts, Pages: []store.PageFact{page}}
+	if i.first <= i.last {
+		c.Coverage = []store.Rectangle{{
+			Since: time.UnixMilli(i.first).UTC(), Until: time.UnixMilli(i.last + 1).UTC(), State: StateImported, RunID: i.facts.RunID, Records: i.records,
+		}}
+	}
+	receipt, err := i.append.Commit(ctx, c)
+	if err != nil {
+		return err
+	}
+	i.newBatch()
+	i.summary.Version, i.summary.Head = receipt.Version, fmt.Sprintf("%d:%s", receipt.Version, receipt.Head)
+	return nil
+}
+
+// part imports blocks of lines until the input ends or a commit is due.
+func (i *importer) part(ctx context.Context, lines *lineReader) (more bool, err error) {
+	workers := runtime.GOMAXPROCS(0)
+	blocks := make(chan block, workers)
+	free := make(chan []byte, 2*workers+1)
+	g, gctx := errgroup.WithContext(ctx)
+	for range workers {
+		w := newWorker()
+		g.Go(func() error {
+			for b := range blocks {
+				if err := i.block(gctx, w, b); err != nil {
+					return err
+				}
+				select {
+				case free <- b.data:
+				default:
+				}
+			}
+			return nil
+		})
+	}
+	limit := lines.consumed + importCommitBytes
+	more = true
+	g.Go(func() error {
+		defer close(blocks)
+		for lines.consumed < limit {
+			var buf []byte
+			select {
+			case buf = <-free:
+			default:
+			}
+			b, err := lines.next(buf)
+			if err == io.EOF {
+				more = false
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			select {
+			case blocks <- b:
+			case <-gctx.Done():
+				return gctx.Err()
+			}
+		}
+		return nil
+	})
+	return more, g.Wait()
+}
+
+// block lifts the lines of one block.
+func (i *importer) block(ctx context.Context, w *worker, b block) error {
+	first, last, n := int64(math.MaxInt64), int64(math.MinInt64), int64(0)
+	line := b.firstLine
+	for text := range bytes.Lines(b.data) {
+		record := bytes.Trim(text, " \t\r\n")
+		if len(record) > 0 {
+			lifted, err := w.lift(ctx, i.append, record, pageNumber(line), 0)
+			if err != nil {
+				return err
+			}
+			n++
+			if lifted {
+				first, last = min(first, w.row.Numbers[store.Timestamp]), max(last, w.row.Numbers[store.Timestamp])
+			}
+		}
+		line++
+	}
+	i.mu.Lock()
+	i.first, i.last, i.records = min(i.first, first), max(i.last, last), i.records+n
+	i.mu.Unlock()
+	i.o.Progress(Progress{Run: i.append.Run(), Elapsed: i.o.Clock.Now().Sub(i.started)})
+	return nil
+}
+
+// block is a run of whole lines.
+type block struct {
+	data      []byte
+	firstLine int64 // from 1
+}
+
+// lineReader cuts an input into blocks of whole lines.
+type lineReader struct {
+	name     string
+	in       io.Reader
+	sum      hash.Hash
+	rest     []byte // read, behind the last line feed of the block before
+	line     int64
+	consumed int64
+	eof      bool
+}
+
+func newLineReader(name string, in io.Reader) *lineReader {
+	return &lineReader{name: name, in: in, sum: sha256.New(), line: 1}
+}
+
+// sniff looks at the beginning and refuses what is no NDJSON at all, which
+// would end in quarantine line by line.
+func (l *lineReader) sniff() error {
+	head := make([]byte, 4096)
+	n, err := io.ReadFull(l.in, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return l.fault(err)
+	}
+	head = head[:n]
+	l.sum.Write(head)
+	l.consumed += int64(n)
+	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
+	refuse := func(what, advice string) error {
+		return &ImportError{Name: l.name, Err: errors.New(what), advice: advice}
+	}
+	text := bytes.TrimLeft(head, " \t\r\n")
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		return refuse("it is compressed with gzip", "unpack it on the way: gunzip -c FILE | mdcalake import -")
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return refuse("it is compressed with zstd", "unpack it on the way: zstd -dc FILE | mdcalake import -")
+	case bytes.HasPrefix(text, []byte{'['}):
+		return refuse("it is a JSON array; import takes a record a line (NDJSON)", "turn it into lines: jq -c '.[]' FILE | mdcalake import -")
+	case bytes.Equal(bytes.TrimRight(firstLine(text), " \t\r"), []byte{'{'}):
+		return refuse("its records stand on several lines; import takes a record a line (NDJSON)", "put each on one line: jq -c . FILE | mdcalake import -")
+	}
+	l.rest = head
+	return nil
+}
+
+func firstLine(b []byte) []byte {
+	line, _, _ := bytes.Cut(b, []byte{'\n'})
+	return line
+}
+
+func (l *lineReader) fault(err error) error {
+	return &ImportError{Name: l.name, Line: l.line, Err: fmt.Errorf("read: %w", err), advice: "what was committed before is kept; run the same import again once the input can be read"}
+}
+
+// next reads the next block into buf, as far as its capacity serves. io.EOF
+// comes alone, after the last block.
+func (l *lineReader) next(buf []byte) (block, error) {
+	if cap(buf) < blockBytes {
+		buf = make([]byte, 0, blockBytes)
+	}
+	buf = append(buf[:0], l.rest...)
+	l.rest = l.rest[:0]
+	for !l.eof {
+		if len(buf) >= blockBytes {
+			if end := bytes.LastIndexByte(buf, '\n'); end >= 0 {
+				return l.cut(buf, end+1), nil
+			}
+		}
+		if len(buf) > maxLineBytes {
+			return block{}, &ImportError{Name: l.name, Line: l.line, Err: fmt.Errorf("the line is longer than %d MiB", maxLineBytes>>20), advice: "is the file NDJSON, with a record a line?"}
+		}
+		if cap(buf) == len(buf) {
+			buf = append(buf, make([]byte, len(buf))...)[:len(buf)]
+		}
+		n, err := l.in.Read(buf[len(buf):cap(buf)])
+		l.sum.Write(buf[len(buf) : len(buf)+n])
+		l.consumed += int64(n)
+		buf = buf[:len(buf)+n]
+		if err == io.EOF {
+			l.eof = true
+		} else if err != nil {
+			return block{}, l.fault(err)
+		}
+	}
+	if len(buf) == 0 {
+		return block{}, io.EOF
+	}
+	return l.cut(buf, len(buf)), nil
+}
+
+// cut makes a block of the first end bytes and keeps the rest.
+func (l *lineReader) cut(buf []byte, end int) block {
+	b := block{data: buf[:end], firstLine: l.line}
+	l.rest = append(l.rest[:0], buf[end:]...)
+	l.line += int64(bytes.Count(b.data, []byte{'\n'}))
+	return b
+}

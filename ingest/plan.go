@@ -1,0 +1,176 @@
+package ingest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"mdcalake/store"
+)
+
+// Planning is pure: what is asked for and what the ledger knows make windows.
+
+// windowSize is a window's length in event time. Windows end at UTC midnights,
+// so that the partitions of a finished window are not touched by the next one
+// and the same question asked again makes the same windows.
+const windowSize = 24 * time.Hour
+
+// DefaultSpan is how far back a first ingest reaches without --since.
+const DefaultSpan = 7 * 24 * time.Hour
+
+// doorSpan is how far back the main route sees (ACTIVITIES: older records are
+// behind another route, and the main one answers nothing for them).
+const doorSpan = 30 * 24 * time.Hour
+
+// savedMargin is taken off the server's clock at a window's first request: what
+// it saved in the last moments may not have been visible yet.
+const savedMargin = 2 * time.Minute
+
+// freshFor is how long the finished windows of a run that was interrupted need
+// not be asked for again: an hour, after which late records are looked for
+// anyway.
+const freshFor = time.Hour
+
+// planWindows cuts [since, until) at UTC midnights, oldest first.
+func planWindows(since, until time.Time, services []int64, filter []byte) []Window {
+	var windows []Window
+	for since.Before(until) {
+		end := since.UTC().Truncate(windowSize).Add(windowSize)
+		if end.After(until) {
+			end = until
+		}
+		windows = append(windows, Window{Since: since, Until: end, Services: services, Filter: filter})
+		since = end
+	}
+	return windows
+}
+
+// windowKey names a window and its question in the ledger. A filter may hold
+// people's names, so it goes in as a hash.
+func windowKey(w Window) string {
+	key := fmt.Sprintf("date/%d/%d", w.Since.UnixMilli(), w.Until.UnixMilli())
+	services := slices.Clone(w.Services)
+	slices.Sort(services)
+	for _, s := range services {
+		key += fmt.Sprintf("/%d", s)
+	}
+	if len(w.Filter) > 0 {
+		sum := sha256.Sum256(w.Filter)
+		key += "/" + hex.EncodeToString(sum[:8])
+	}
+	return key
+}
+
+// standing says how far an earlier run came with a window.
+type standing struct {
+	done bool
+	from Position
+}
+
+// stand looks a window up among the scans that the lake knows. Only a run that
+// did not come to its end is gone on with, and only for a while: whoever asks
+// again after a complete run wants it asked again.
+func stand(s *store.Snapshot, w Window, now time.Time) standing {
+	c, ok := s.Cursors[windowKey(w)]
+	if !ok || now.Sub(c.At) > freshFor || now.Before(c.At) {
+		return standing{}
+	}
+	for _, r := range s.Runs {
+		if r.RunID == c.RunID && r.Outcome == OutcomeComplete {
+			return standing{}
+		}
+	}
+	if c.Done {
+		return standing{done: true}
+	}
+	if c.Filters == "" {
+		return standing{}
+	}
+	return standing{from: Position{Filters: []byte(c.Filters), FirstAsked: c.FirstAsked, Pages: c.Pages, Records: c.Records, Requests: c.Requests}}
+}
+
+// LastComplete is the time up to which a lake is complete for these services
+// (none: for all), as far as one unbroken line of coverage reaches back from
+// it; zero if there is none.
+func LastComplete(coverage []store.Rectangle, services []int64) time.Time {
+	want := []*int64{nil}
+	if len(services) > 0 {
+		want = nil
+		for i := range services {
+			want = append(want, &services[i])
+		}
+	}
+	var common time.Time
+	for i, service := range want {
+		var last time.Time
+		for _, r := range coverage {
+			covers := r.Service == nil || service != nil && *r.Service == *service
+			if r.State == StateComplete && covers && r.Until.After(last) {
+				last = r.Until
+			}
+		}
+		if i == 0 || last.Before(common) {
+			common = last
+		}
+	}
+	return common
+}
+
+// States of a rectangle of coverage.
+const (
+	StateComplete   = "complete"
+	StateFiltered   = "filtered"
+	StateFailed     = "failed"
+	StateImported   = "imported"
+	StateBeyondDoor = "beyond the door"
+)
+
+// rectangles are the ledger's entries for a window whose scan has ended.
+// serverNow is the server's clock at its first request.
+func rectangles(w Window, at Position, runID, failure string) []store.Rectangle {
+	until := w.Until
+	if at.FirstAsked.Before(until) {
+		until = at.FirstAsked.Truncate(time.Millisecond)
+	}
+	base := store.Rectangle{
+		State: StateComplete, ThroughCreated: at.FirstAsked.Add(-savedMargin).Truncate(time.Millisecond), Route: "activities",
+		RunID: runID, Records: at.Records, Requests: at.Requests, Reason: failure, Filter: string(w.Filter),
+	}
+	switch {
+	case failure != "":
+		base.State = StateFailed
+		until = w.Until
+	case len(w.Filter) > 0:
+		base.State = StateFiltered
+	}
+	services := []*int64{nil}
+	if len(w.Services) > 0 {
+		services = nil
+		for i := range w.Services {
+			services = append(services, &w.Services[i])
+		}
+	}
+	door := at.FirstAsked.Add(-doorSpan).Truncate(time.Millisecond)
+	var out []store.Rectangle
+	add := func(since, until time.Time, state string) {
+		if !since.Before(until) {
+			return
+		}
+		for _, s := range services {
+			r := base
+			r.Since, r.Until, r.Service, r.State = since.UTC(), until.UTC(), s, state
+			out = append(out, r)
+		}
+	}
+	old := w.Since
+	if door.After(old) && base.State == StateComplete {
+		if old = door; old.After(until) {
+			old = until
+		}
+	}
+	add(w.Since, old, StateBeyondDoor)
+	add(old, until, base.State)
+	return out
+}
