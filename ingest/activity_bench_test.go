@@ -1,6 +1,8 @@
 package ingest_test
 
 import (
+	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"mdcalake/ingest"
@@ -50,12 +52,54 @@ const typicalRecord = `{"_id":"70000001_15600_0b9a6f0e-5a3c-4d52-9c1e-1f2e3d4c5b
 	`"dash":""},"description":"FilePreviewed: file \"Budget 2024.xlsx\"","genericEventType":"ENUM_ACTIVITY_GENERIC_TYPE_BASIC","severity":"INFO"}`
 
 func BenchmarkDecode(b *testing.B) {
-	record := []byte(typicalRecord)
+	b.Run("one shape", func(b *testing.B) { benchmarkDecode(b, []string{typicalRecord}) })
+	b.Run("many shapes", func(b *testing.B) { benchmarkDecode(b, manyShapes()) })
+	b.Run("with spaces", func(b *testing.B) {
+		benchmarkDecode(b, []string{strings.ReplaceAll(strings.ReplaceAll(typicalRecord, `":`, `": `), `,"`, `, "`)})
+	})
+}
+
+// manyShapes is the record with other keys missing and other values each time,
+// always in the same random order, so that neither our predictions nor the
+// processor's know what comes next.
+func manyShapes() []string {
+	optional := []string{`"adminEvent":false`, `"ipTags":["aaaaaaaaaaaaaaaaaaaaaaaa"]`, `"serviceObjectType":"OneDrive Site Collection",`,
+		`"uid":"70000001_15600_0b9a6f0e-5a3c-4d52-9c1e-1f2e3d4c5b6a",`, `"severity":"INFO"`, `"Site":"12121212-3434-4565-8787-909090909090",`,
+		`"city":"Utrecht",`, `"confidenceLevel":20,`, `"ItemType":"File",`, `"UserType":0,`}
+	random := rand.New(rand.NewPCG(1, 2))
+	records := make([]string, 500)
+	for i := range records {
+		record := typicalRecord
+		for _, o := range optional {
+			key, _, _ := strings.Cut(o[1:], `"`)
+			switch {
+			case random.IntN(2) == 0:
+			case strings.HasSuffix(o, ","):
+				record = strings.Replace(record, o, "", 1)
+			default:
+				record = strings.Replace(record, `"`+key+`":`, `"`+key+`Other":`, 1)
+			}
+		}
+		for _, text := range []string{"wilma.jansen", "FilePreviewed", "Budget 2024", "192.0.2.17"} {
+			record = strings.ReplaceAll(record, text, text+strings.Repeat("x", random.IntN(20)))
+		}
+		records[i] = record
+	}
+	return records
+}
+
+func benchmarkDecode(b *testing.B, records []string) {
+	total := 0
+	texts := make([][]byte, len(records))
+	for i, record := range records {
+		texts[i] = []byte(record)
+		total += len(record)
+	}
 	d, row := ingest.NewDecoder(), new(store.Row)
-	b.SetBytes(int64(len(record)))
+	b.SetBytes(int64(total / len(records)))
 	b.ReportAllocs()
-	for b.Loop() {
-		if err := d.Decode(record, row); err != nil {
+	for i := 0; b.Loop(); i++ {
+		if err := d.Decode(texts[i%len(texts)], row); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -42,7 +42,7 @@ func FuzzDecode(f *testing.F) {
 
 // checkVerdict asks jsontext whether the record is JSON apart from its bytes
 // and surrogates.
-func checkVerdict(t *testing.T, record []byte, err error) {
+func checkVerdict(t checker, record []byte, err error) {
 	t.Helper()
 	reason := ""
 	if err != nil {
@@ -81,7 +81,7 @@ func depthOf(text []byte) (deepest int) {
 	return deepest
 }
 
-func checkRaw(t *testing.T, record []byte, row *store.Row) {
+func checkRaw(t checker, record []byte, row *store.Row) {
 	t.Helper()
 	strict := func(b []byte) bool { return jsontext.Value(b).IsValid(jsontext.AllowDuplicateNames(true)) }
 	if !json.Valid(row.Raw()) || !strict(row.Raw()) {

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"testing"
 
 	"mdcalake/store"
 )
@@ -16,6 +15,13 @@ import (
 // Two ways to write a lifted record as text, column by column: rendered reads a
 // row; reference lifts the record once more, slowly, by the words of
 // store.Columns and with encoding/json. They share nothing with the decoder.
+
+// checker is a *testing.T or a *rapid.T.
+type checker interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Skip(args ...any)
+}
 
 // lifted are the columns that come from the record, by name. Strings stand
 // quoted, absent ones are NULL.
@@ -157,7 +163,7 @@ func at(raw json.RawMessage, path string) (v json.RawMessage, unfit, twice bool)
 }
 
 // reference lifts repaired JSON text. It skips what it would take too long for.
-func reference(t *testing.T, raw []byte) (out lifted, drift string) {
+func reference(t checker, raw []byte) (out lifted, drift string) {
 	raw = bytes.TrimSpace(raw)
 	out = lifted{}
 	var names []string
@@ -187,7 +193,7 @@ func reference(t *testing.T, raw []byte) (out lifted, drift string) {
 	return out, strings.Join(names, " ")
 }
 
-func referenceValue(t *testing.T, c store.Column, v json.RawMessage) (text string, ok, twice bool) {
+func referenceValue(t checker, c store.Column, v json.RawMessage) (text string, ok, twice bool) {
 	switch {
 	case c.Name == "object_id" && strings.ContainsRune("{[", rune(v[0])):
 		return strconv.Quote(string(v)), true, false
@@ -220,7 +226,7 @@ func textOf(v json.RawMessage) string {
 	return s
 }
 
-func referenceScalar(t *testing.T, typ store.Type, v json.RawMessage) (string, bool) {
+func referenceScalar(t checker, typ store.Type, v json.RawMessage) (string, bool) {
 	if v[0] == '{' || v[0] == '[' {
 		return null, false
 	}
@@ -257,7 +263,7 @@ func isASCII(s string) bool {
 var number = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE]([-+]?[0-9]+))?$`)
 
 // referenceWhole is a whole number of any size in plain digits.
-func referenceWhole(t *testing.T, text string) (string, bool) {
+func referenceWhole(t checker, text string) (string, bool) {
 	parts := number.FindStringSubmatch(text)
 	if parts == nil {
 		return null, false
@@ -300,7 +306,7 @@ func referenceList(v json.RawMessage) (string, bool) {
 	return "[" + strings.Join(items, " ") + "]", true
 }
 
-func referenceObjects(t *testing.T, v json.RawMessage) (text string, ok, twice bool) {
+func referenceObjects(t checker, v json.RawMessage) (text string, ok, twice bool) {
 	if v[0] != '[' {
 		return null, false, false
 	}

@@ -225,7 +225,7 @@ func TestDecodeRules(t *testing.T) {
 	}
 }
 
-func compareWithReference(t *testing.T, row *store.Row) {
+func compareWithReference(t checker, row *store.Row) {
 	t.Helper()
 	want, drift := reference(t, row.Raw())
 	if diff := cmp.Diff(want, rendered(row)); diff != "" {
@@ -439,6 +439,78 @@ func TestReusedDecoderAndRowGiveWhatFreshOnesGive(t *testing.T) {
 			if diff := cmp.Diff(fresh, row, cmpopts.EquateEmpty()); diff != "" {
 				t.Fatalf("row of %s differs (-fresh +reused):\n%s", record, diff)
 			}
+		}
+	})
+}
+
+// randomRecord draws JSON text of every shape with the keys that matter, some
+// of them twice, escaped, or where they do not belong.
+func randomRecord(t *rapid.T) string {
+	scalar := rapid.SampledFrom([]string{"null", "true", "false", "0", "1", "-1", "1.0", "1.5", "17e11", "2147483648", "1700000000000",
+		`""`, `"x"`, `"1"`, `"17e11"`, `"TRUE"`, `"a\nb"`, `"\ud800"`, `"\ud83d\ude00"`, "\"\xff\"", `"é"`, `"a longer text \" with \\ escapes"`})
+	space := rapid.SampledFrom([]string{"", "", "", "", " ", "\n\t"})
+	var names []string
+	for _, c := range store.Columns {
+		names = append(names, strings.FieldsFunc(c.Source, func(r rune) bool { return strings.ContainsRune("., []", r) })...)
+	}
+	names = append(names, "id", "name", "value", "objType", "role", "saasId", "instanceId", "serviceObjectType", "x", "y", `\u0075ser`, `\u005fid`)
+	name := rapid.SampledFrom(names)
+	var value func(depth int) string
+	list := func(brackets string, n int, element func() string) string {
+		var b strings.Builder
+		for i := range n {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString(space.Draw(t, "space") + element() + space.Draw(t, "space"))
+		}
+		return brackets[:1] + b.String() + brackets[1:]
+	}
+	member := func(key string, depth int) string {
+		return `"` + key + `"` + space.Draw(t, "space") + ":" + space.Draw(t, "space") + value(depth)
+	}
+	value = func(depth int) string {
+		shape := rapid.IntRange(0, 5).Draw(t, "shape")
+		switch n := rapid.IntRange(0, 4).Draw(t, "members"); {
+		case depth > 3 || shape < 3:
+			return scalar.Draw(t, "scalar")
+		case shape == 3:
+			return list("[]", n, func() string { return value(depth + 1) })
+		default:
+			return list("{}", n, func() string { return member(name.Draw(t, "key"), depth+1) })
+		}
+	}
+	// Paths that matter are rare by chance, so half of the members are such.
+	path := rapid.SampledFrom(store.Columns)
+	top := func() string {
+		keys := strings.Split(strings.TrimSuffix(path.Draw(t, "column").Source, "[]"), ".")
+		if len(keys) == 1 || rapid.Bool().Draw(t, "anything") {
+			return member(name.Draw(t, "key"), 1)
+		}
+		inner, _, _ := strings.Cut(keys[1], ",")
+		return `"` + keys[0] + `":` + list("{}", rapid.IntRange(1, 3).Draw(t, "members"), func() string {
+			if rapid.Bool().Draw(t, "other") {
+				return member(name.Draw(t, "key"), 2)
+			}
+			return member(inner, 2)
+		})
+	}
+	record := list("{}", rapid.IntRange(1, 12).Draw(t, "members"), top)
+	if rapid.IntRange(0, 9).Draw(t, "usable") > 0 {
+		record = `{"_id":"a","timestamp":1700000000000,` + record[1:]
+	}
+	return record
+}
+
+func TestDecodeAgreesWithTheReference(t *testing.T) {
+	d, row := ingest.NewDecoder(), new(store.Row)
+	rapid.Check(t, func(r *rapid.T) {
+		record := randomRecord(r)
+		err := d.Decode([]byte(record), row)
+		checkVerdict(r, []byte(record), err)
+		if err == nil {
+			checkRaw(r, []byte(record), row)
+			compareWithReference(r, row)
 		}
 	})
 }
