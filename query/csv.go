@@ -1,0 +1,103 @@
+package query
+
+import (
+	"bufio"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+)
+
+// csvWriter writes RFC 4180 with plain line ends. NULL is an empty cell, an
+// empty text is "".
+//
+// A cell that begins with = + - @ or a control character is a formula to a
+// spreadsheet, and may fetch or run things there: text that begins so gets an
+// apostrophe in front unless the caller wants it raw.
+type csvWriter struct {
+	w           *bufio.Writer
+	columns     []Column
+	comma       byte
+	raw         bool
+	terminal    bool
+	neutralised int64
+	cell        []byte
+	shown       []byte
+}
+
+func newCSV(w *bufio.Writer, rows *Rows, o WriteOptions) (*csvWriter, error) {
+	c := &csvWriter{w: w, columns: rows.Columns(), comma: ',', raw: o.RawCSV, terminal: o.Terminal}
+	if o.NoHeader {
+		return c, nil
+	}
+	for i, col := range c.columns {
+		if i > 0 {
+			w.WriteByte(c.comma)
+		}
+		c.cell = append(c.cell[:0], col.Name...)
+		c.writeCell(true)
+	}
+	return c, w.WriteByte('\n')
+}
+
+func (c *csvWriter) write(batch arrow.RecordBatch, n int) error {
+	for i := range n {
+		for k, col := range c.columns {
+			if k > 0 {
+				c.w.WriteByte(c.comma)
+			}
+			a := plain(batch.Column(k))
+			if isNull(a, i) {
+				continue
+			}
+			c.cell = appendText(c.cell[:0], col.typ, a, i)
+			c.writeCell(!col.typ.numeric())
+		}
+		if err := c.w.WriteByte('\n'); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeCell writes c.cell. Errors stay in the writer: the line's end has them.
+func (c *csvWriter) writeCell(isText bool) {
+	cell := c.cell
+	if isText && !c.raw && len(cell) > 0 && strings.IndexByte("=+-@\t\r\n", cell[0]) >= 0 {
+		c.shown = append(append(c.shown[:0], '\''), cell...)
+		cell = c.shown
+		c.neutralised++
+	}
+	if c.terminal {
+		cell = appendShown(nil, string(cell), func(r rune) bool { return r != '\n' && r != '\t' && hides(r) }, func(b []byte, r rune) []byte {
+			return append(appendHex(append(b, `\u{`...), uint32(r)), '}')
+		})
+	}
+	if !c.mustQuote(cell) {
+		c.w.Write(cell)
+		return
+	}
+	c.w.WriteByte('"')
+	start := 0
+	for i, b := range cell {
+		if b == '"' {
+			c.w.Write(cell[start : i+1])
+			start = i // again: doubled
+		}
+	}
+	c.w.Write(cell[start:])
+	c.w.WriteByte('"')
+}
+
+func (c *csvWriter) mustQuote(cell []byte) bool {
+	if len(cell) == 0 || cell[0] == ' ' || cell[len(cell)-1] == ' ' {
+		return true
+	}
+	for _, b := range cell {
+		if b == c.comma || b == '"' || b == '\n' || b == '\r' {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *csvWriter) end(Result) error { return nil }

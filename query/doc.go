@@ -1,0 +1,55 @@
+// Package query answers SQL over a lake with an embedded DuckDB, and does
+// nothing else to it: no statement that passes here changes a byte.
+//
+// # Words
+//
+// An Engine is one snapshot of one lake, held for as long as the caller asks
+// questions. A statement is one question. An instance is one DuckDB in memory;
+// each statement gets its own, so that nothing leaks from one to the next.
+// Rows are the answer, a batch at a time; they are never whole in memory.
+//
+// # The road of a statement
+//
+//  1. guard.go     our lexer takes it apart, DuckDB parses it to a tree (and
+//     binds nothing), the tree is checked: reading statements only, table
+//     functions from a list, names that are no files
+//  2. files.go     which of the lake's files it can need
+//  3. views.go     the tables it sees: activities, revisions, quarantine,
+//     runs, coverage
+//  4. instance.go  the doors are locked: only these files, no extension, no
+//     setting may change
+//  5. stream.go    prepared, its type checked, run; batches come one by one
+//  6. format.go    written as table, csv, json, jsonl or parquet
+//
+// Each of the guard's layers has holes that another one closes; none may go
+// (guard_test.go has the list).
+//
+// # The working directory
+//
+// While an Engine is open the process's working directory is the lake's root.
+// DuckDB takes every "name=value" of a file's path for a column, and reads
+// file names as patterns: a lake below "/cases/user_name=bob/" would show
+// every user as bob. Relative paths begin inside the lake, where we know every
+// name. A caller that holds relative paths of its own makes them absolute
+// before Open; two engines at once must be of the same lake.
+//
+// # Values as text
+//
+// One form in every text format, so that two outputs can be compared:
+//
+//   - TIMESTAMPTZ as RFC 3339 in UTC with Z, TIMESTAMP the same without Z, both
+//     with as many groups of three decimals as the value needs; years past 9999
+//     and before 0 as ISO 8601 writes them (+294247-..., -0043-...)
+//   - DATE as YYYY-MM-DD, TIME as hh:mm:ss, infinity and -infinity as words,
+//     INTERVAL as DuckDB prints it
+//   - DOUBLE in the shortest digits that read back the same, 1.0 and not 1;
+//     NaN, Infinity, -Infinity as words (in JSON as strings)
+//   - DECIMAL with all digits of its scale
+//   - BLOB as lower-case hexadecimal: from_hex() reads it back
+//   - lists, structs and maps as JSON, in a cell of csv and table as well
+//
+// In JSON a whole number or decimal beyond 2^53 is written as a string, since
+// most readers would round it; a column of type JSON is written as it is, a
+// VARCHAR such as raw as a string. Of two columns of one name the second is
+// called name_1 in json, jsonl and parquet.
+package query

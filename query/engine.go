@@ -1,0 +1,481 @@
+package query
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"mdcalake/store"
+)
+
+// Options are what Open needs to know.
+type Options struct {
+	// Snapshot is the version of the lake that every statement sees.
+	Snapshot *store.Snapshot
+	// TempDir is the folder below which the engine makes a private one of its
+	// own, for what does not fit in memory. It must exist, on this machine, and
+	// not be in the lake.
+	TempDir string
+	// MemoryLimit is the most that DuckDB's buffers may take, such as 2GiB.
+	// Empty: 4 GiB, or what DuckDB would take by itself where that is less.
+	MemoryLimit string
+	// Threads that work on a statement; 0: as many as there are processors.
+	Threads int
+	// MaxSpill is the most that may lie in TempDir, such as 50GiB. Empty: nine
+	// tenths of what is free there.
+	MaxSpill string
+}
+
+// Engine answers statements over one snapshot. Its methods may be called from
+// several goroutines.
+type Engine struct {
+	snapshot  *store.Snapshot
+	limits    limits
+	temp      *tempDir
+	leave     func() error
+	templates map[*lakeTable]template
+
+	mu        sync.Mutex
+	warm      *instance // opened by Open, for the first statement
+	open      map[*Rows]bool
+	abandoned int // statements that did not notice their end
+	closed    bool
+}
+
+// Open makes the snapshot ready to be asked. It makes the lake the working
+// directory of the process (see doc.go) until Close.
+func Open(ctx context.Context, o Options) (*Engine, error) {
+	if o.Snapshot == nil {
+		return nil, errors.New("open lake: no snapshot is given")
+	}
+	temp, err := checkTempDir(o.TempDir, o.Snapshot.Root)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{snapshot: o.Snapshot, open: map[*Rows]bool{}, templates: map[*lakeTable]template{}}
+	if e.leave, err = enterLake(o.Snapshot.Root); err != nil {
+		return nil, err
+	}
+	fail := func(err error) (*Engine, error) { return nil, errors.Join(err, e.Close()) }
+	if e.temp, err = newTempDir(temp); err != nil {
+		return fail(err)
+	}
+	e.limits = limits{memory: o.MemoryLimit, threads: o.Threads, spill: e.temp.spill(), maxDisk: o.MaxSpill}
+	if e.warm, err = openInstance(ctx, e.limits); err != nil {
+		return fail(err)
+	}
+	return e, nil
+}
+
+// checkTempDir: the folder is open to SQL, and an answer must not write below
+// the lake.
+func checkTempDir(dir, root string) (string, error) {
+	if dir == "" {
+		return "", errors.New("open lake: no temporary folder is given")
+	}
+	abs, err := filepath.Abs(dir) // before the working directory changes
+	if err != nil {
+		return "", fmt.Errorf("open lake: temporary folder: %w", err)
+	}
+	real, err := filepath.EvalSymlinks(abs)
+	if err != nil {
+		return "", fmt.Errorf("open lake: temporary folder: %w", err)
+	}
+	lake, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		return "", fmt.Errorf("open lake: %w", err)
+	}
+	if rel, err := filepath.Rel(lake, real); err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
+		return "", fmt.Errorf("open lake: temporary folder %s is in the lake: choose one outside", dir)
+	}
+	return real, nil
+}
+
+// abandonAfter is how long a cancelled statement may take to notice. Binding
+// never looks; its instance is then left to end by itself.
+const abandonAfter = time.Second
+
+// Query checks one statement and starts it. What comes back streams; it must
+// be closed. Errors about the statement are *Error.
+//
+// When ctx ends, so does the statement, within about a second; also later,
+// while its rows are read.
+func (e *Engine) Query(ctx context.Context, sql string) (*Rows, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, cancelled(ctx, sql)
+	}
+	in, err := e.takeInstance(ctx)
+	if err != nil {
+		return nil, err
+	}
+	type answer struct {
+		rows *Rows
+		err  error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		rows, err := e.ask(ctx, in, sql)
+		done <- answer{rows, err}
+	}()
+	var a answer
+	select {
+	case a = <-done:
+	case <-ctx.Done():
+		select {
+		case a = <-done:
+		case <-time.After(abandonAfter):
+			e.abandon(true)
+			go func() {
+				if a := <-done; a.rows != nil {
+					a.rows.Close()
+				}
+				e.abandon(false)
+			}()
+			return nil, cancelled(ctx, sql)
+		}
+	}
+	if a.err != nil {
+		return nil, a.err
+	}
+	return a.rows, nil
+}
+
+func (e *Engine) abandon(begin bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if begin {
+		e.abandoned++
+	} else {
+		e.abandoned--
+	}
+}
+
+func (e *Engine) takeInstance(ctx context.Context) (*instance, error) {
+	e.mu.Lock()
+	in, closed := e.warm, e.closed
+	e.warm = nil
+	e.mu.Unlock()
+	switch {
+	case closed:
+		return nil, errors.New("query: the engine is closed")
+	case in != nil:
+		return in, nil
+	}
+	return openInstance(ctx, e.limits)
+}
+
+// ask is the road of a statement (doc.go). It owns the instance: what it does
+// not hand on with the rows it closes.
+func (e *Engine) ask(ctx context.Context, in *instance, sql string) (rows *Rows, err error) {
+	timing := Timing{Started: time.Now()}
+	ctx, cancel := context.WithCancel(ctx)
+	release := in.interruptOn(ctx)
+	var p *prepared
+	defer func() {
+		if err == nil {
+			return
+		}
+		if p != nil {
+			p.close()
+		}
+		err = e.explain(ctx, sql, err)
+		cancel()
+		release()
+		in.close()
+	}()
+
+	q, err := guard{in}.check(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
+	timing.Guarded = time.Now()
+	if err := e.furnish(ctx, in, q, &timing); err != nil {
+		return nil, err
+	}
+	timing.Furnished = time.Now()
+
+	// One transaction from planning to the last row: now() is one moment.
+	if err := in.exec(ctx, "BEGIN TRANSACTION"); err != nil {
+		return nil, err
+	}
+	if p, err = in.prepare(q.run, q.before); err != nil {
+		return nil, e.statementError(q, err)
+	}
+	if err := p.checkType(); err != nil {
+		return nil, e.statementError(q, err)
+	}
+	if n := p.parameters(); n > 0 {
+		return nil, &Error{Kind: Names, SQL: sql, Position: firstParameter(sql), Message: "a parameter has no value", Hint: "write the value in its place"}
+	}
+	timing.Bound = time.Now()
+	s, err := p.run()
+	if err != nil {
+		return nil, e.statementError(q, err)
+	}
+	rows = &Rows{engine: e, in: in, stream: s, question: q, ctx: ctx, cancel: cancel, release: release, timing: timing}
+	e.mu.Lock()
+	e.open[rows] = true
+	e.mu.Unlock()
+	return rows, nil
+}
+
+// furnish gives the instance its tables and locks it. A statement that names
+// none pays for none.
+func (e *Engine) furnish(ctx context.Context, in *instance, q *question, timing *Timing) error {
+	if err := in.exec(ctx, createMacros); err != nil {
+		return fmt.Errorf("make the functions of the lake: %w", err)
+	}
+	if !q.tree.needsTables() {
+		return in.lock(ctx, nil)
+	}
+	for _, t := range lakeTables {
+		tpl, err := e.template(ctx, in, t)
+		if err != nil {
+			return err
+		}
+		if err := in.exec(ctx, "SET VARIABLE "+t.variable()+" = $1", []string{tpl.path}); err != nil {
+			return fmt.Errorf("name the files of %s: %w", t.name, err)
+		}
+	}
+	if err := in.exec(ctx, createTables()); err != nil {
+		return fmt.Errorf("make the tables of the lake: %w", err)
+	}
+	if err := e.fill(in, q); err != nil {
+		return err
+	}
+	chosen, err := chooseFiles(e.snapshot, q)
+	if err != nil {
+		return err
+	}
+	var allowed []string
+	for _, t := range lakeTables {
+		tpl, err := e.template(ctx, in, t)
+		if err != nil {
+			return err
+		}
+		allowed = append(allowed, tpl.path)
+		if len(chosen[t]) == 0 {
+			continue // the template stays: a list may not be empty
+		}
+		paths := make([]string, len(chosen[t]))
+		for i, f := range chosen[t] {
+			paths[i] = filepath.FromSlash(f.Path)
+			timing.Bytes += f.Size
+		}
+		timing.Files += len(paths)
+		if err := in.exec(ctx, "SET VARIABLE "+t.variable()+" = $1", paths); err != nil {
+			return fmt.Errorf("name the files of %s: %w", t.name, err)
+		}
+		allowed = append(allowed, paths...)
+	}
+	return in.lock(ctx, allowed)
+}
+
+// fill puts the ledger into its tables, where the statement reads them.
+func (e *Engine) fill(in *instance, q *question) error {
+	for _, t := range memoryTables {
+		// The sightings stand behind quarantine.
+		if !q.reads(t.name) && !(t.schema == privateSchema && q.reads("quarantine")) {
+			continue
+		}
+		err := in.conn.Raw(func(c any) error {
+			a, err := duckdb.NewAppenderFromConn(c.(driver.Conn), t.schema, t.name)
+			if err != nil {
+				return err
+			}
+			err = t.rows(e.snapshot, func(values ...any) error {
+				row := make([]driver.Value, len(values))
+				for i, v := range values {
+					row[i] = v
+				}
+				return a.AppendRow(row...)
+			})
+			return errors.Join(err, a.Close())
+		})
+		if err != nil {
+			return fmt.Errorf("fill the table %s: %w", t.name, err)
+		}
+	}
+	return nil
+}
+
+// template is a Parquet file with a table's columns and no rows. It is made
+// once for an engine, by whichever statement needs it first.
+type template struct {
+	path string // as DuckDB is to read it
+	file *os.File
+}
+
+func (e *Engine) template(ctx context.Context, in *instance, t *lakeTable) (template, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if tpl, ok := e.templates[t]; ok {
+		return tpl, nil
+	}
+	if e.closed {
+		return template{}, errors.New("query: the engine is closed")
+	}
+	tpl := template{path: e.temp.file(t.name + "-empty.parquet")}
+	if err := writeEmpty(ctx, in, tpl.path, t); err != nil {
+		return tpl, fmt.Errorf("write the empty table of %s: %w", t.name, err)
+	}
+	if strings.ContainsAny(tpl.path, "*?[\\=") {
+		// The way to our own folder may hold names that DuckDB takes for a
+		// pattern or a column. By its number an open file has a plain name.
+		f, err := os.Open(tpl.path)
+		if err != nil {
+			return tpl, fmt.Errorf("open the empty table of %s: %w", t.name, err)
+		}
+		tpl.file, tpl.path = f, fmt.Sprintf("/dev/fd/%d", f.Fd())
+	}
+	e.templates[t] = tpl
+	return tpl, nil
+}
+
+// writeEmpty will be store.WriteEmpty once the store has it.
+func writeEmpty(ctx context.Context, in *instance, path string, t *lakeTable) error {
+	return in.exec(ctx, t.createTemplate(path))
+}
+
+// Close ends the statements that still run, removes the temporary folder and
+// takes the process back to where it was. It may be called twice.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return nil
+	}
+	e.closed = true
+	var open []*Rows
+	for r := range e.open {
+		open = append(open, r)
+	}
+	warm := e.warm
+	e.warm = nil
+	abandoned := e.abandoned
+	e.mu.Unlock()
+
+	var errs []error
+	for _, r := range open {
+		errs = append(errs, r.Close())
+	}
+	if warm != nil {
+		errs = append(errs, warm.close())
+	}
+	for _, t := range e.templates {
+		if t.file != nil {
+			t.file.Close()
+		}
+	}
+	if e.temp != nil {
+		errs = append(errs, e.temp.remove())
+	}
+	// A statement that goes on in the background must not see its relative
+	// paths mean something else.
+	if abandoned == 0 {
+		errs = append(errs, e.leave())
+	}
+	return errors.Join(errs...)
+}
+
+// statementError makes an *Error of what DuckDB said about a statement.
+func (e *Engine) statementError(q *question, err error) error {
+	var text engineText
+	switch {
+	case errors.As(err, &text):
+		se := newEngineError(string(text), q.sql, q.shift)
+		se.Hint = hintFor(se, q.sql)
+		if strings.HasPrefix(se.Message, "Table with name") {
+			se.Candidates = nearestTables(se.Message)
+		}
+		return se
+	case errors.Is(err, errManyStatements), errors.Is(err, errStatementType):
+		return q.refuse(-1, "this is "+err.Error()+", and a query only reads", "ask one SELECT at a time")
+	case errors.Is(err, errNoStatement):
+		return &Error{Kind: Syntax, SQL: q.sql, Position: -1, Message: "there is no statement"}
+	}
+	return err
+}
+
+// explain gives the last form to an error of a statement: ended by its
+// context, or what it was.
+func (e *Engine) explain(ctx context.Context, sql string, err error) error {
+	if ctx.Err() != nil {
+		return cancelled(ctx, sql)
+	}
+	if se, ok := asError(err); ok {
+		return se
+	}
+	var de *duckdb.Error
+	if errors.As(err, &de) {
+		se := newEngineError(de.Msg, sql, 0)
+		se.Position = -1 // it counts in a text of ours
+		se.Err = err
+		if se.Kind == Runtime || se.Kind == Refused {
+			se.Hint = ""
+		}
+		return se
+	}
+	return err
+}
+
+// cancelled is the error of a statement whose context ended.
+func cancelled(ctx context.Context, sql string) *Error {
+	e := &Error{Kind: Cancelled, SQL: sql, Position: -1, Message: "the statement was interrupted", Err: context.Cause(ctx)}
+	if errors.Is(e.Err, context.DeadlineExceeded) {
+		e.Message = "the statement took longer than it may"
+		e.Hint = "allow more with --timeout, or ask about fewer days"
+	}
+	return e
+}
+
+func firstParameter(sql string) int {
+	for _, t := range lex(sql) {
+		if t.kind == parameter {
+			return t.start
+		}
+	}
+	return -1
+}
+
+// nearestTables picks the tables whose names are like the one in DuckDB's
+// message; its own guesses are from its catalog.
+func nearestTables(message string) []string {
+	name := strings.TrimPrefix(message, "Table with name ")
+	name, _, _ = strings.Cut(name, " ")
+	name = strings.ToLower(strings.Trim(name, `"`))
+	var near []string
+	for _, t := range tableNames() {
+		if strings.HasPrefix(t, name) || editDistance(name, t) <= 1+len(t)/4 {
+			near = append(near, t)
+		}
+	}
+	return near
+}
+
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		last := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			last, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, last+cost)
+		}
+	}
+	return row[len(b)]
+}

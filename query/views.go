@@ -1,0 +1,145 @@
+package query
+
+import (
+	"strings"
+
+	"mdcalake/store"
+)
+
+// lakeTable is a table of the lake that lies in Parquet files. Its view reads
+// whatever files a variable of the connection names, so the same view serves
+// for planning (on a template without rows) and for running.
+type lakeTable struct {
+	name    string
+	columns []store.Column // as the files hold them, the keys of the path included
+	files   func(*store.Snapshot) []store.File
+	// keys says that date and service are in the path.
+	keys bool
+}
+
+func (t *lakeTable) variable() string { return "mdca_" + t.name }
+
+// lakeTables are the tables with files of their own.
+var lakeTables = []*lakeTable{
+	{name: "activities", columns: store.Columns, keys: true, files: func(s *store.Snapshot) []store.File { return s.Files }},
+	{name: "revisions", columns: store.RevisionColumns, files: func(s *store.Snapshot) []store.File { return s.Revisions }},
+	{name: "quarantine", columns: quarantineFileColumns(), files: func(s *store.Snapshot) []store.File { return s.Quarantine }},
+}
+
+// quarantineFileColumns are what the files of quarantine hold; the rest is
+// folded from the log.
+func quarantineFileColumns() []store.Column {
+	var columns []store.Column
+	for _, c := range store.QuarantineColumns {
+		if c.Name != "last_seen" && c.Name != "times_seen" {
+			columns = append(columns, c)
+		}
+	}
+	return columns
+}
+
+// memoryTable is a table filled from the snapshot.
+type memoryTable struct {
+	schema  string
+	name    string
+	columns []store.Column
+	rows    func(*store.Snapshot, func(...any) error) error
+}
+
+// privateSchema holds what views need and nobody asks for. The guard refuses
+// its name.
+const privateSchema = "mdca_private"
+
+var memoryTables = []*memoryTable{
+	{schema: "main", name: "runs", columns: runColumns, rows: runRows},
+	{schema: "main", name: "coverage", columns: coverageColumns, rows: coverageRows},
+	{schema: privateSchema, name: "seen", columns: seenColumns, rows: seenRows},
+}
+
+// tableNames are the tables that a statement may name.
+func tableNames() []string {
+	var names []string
+	for _, t := range lakeTables {
+		names = append(names, t.name)
+	}
+	for _, t := range memoryTables {
+		if t.schema == "main" {
+			names = append(names, t.name)
+		}
+	}
+	return names
+}
+
+// createTables is the SQL that makes every table and view. The variables must
+// name readable files: CREATE VIEW binds.
+func createTables() string {
+	var b strings.Builder
+	b.WriteString("CREATE SCHEMA " + privateSchema + ";\n")
+	for _, t := range memoryTables {
+		b.WriteString("CREATE TABLE " + t.schema + "." + quoteName(t.name) + " (")
+		for i, c := range t.columns {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(quoteName(c.Name) + " " + c.Type.SQL())
+		}
+		b.WriteString(");\n")
+	}
+	for _, t := range lakeTables {
+		b.WriteString(t.createView() + ";\n")
+	}
+	return b.String()
+}
+
+// createView names and casts every column: no key of a path and no column of
+// another writer's file comes through by accident, and the types are ours. A
+// cast to the type that is already there costs nothing.
+//
+// There is one schema version today. When there are two, the columns that an
+// old file lacks come as NULL by read_parquet(schema := MAP {...}), which
+// cannot be had together with keys from the path: take those from filename
+// then (tried, QUERY_ENGINE.md 1.7).
+func (t *lakeTable) createView() string {
+	var b strings.Builder
+	b.WriteString("CREATE VIEW " + quoteName(t.name) + " AS SELECT ")
+	for i, c := range t.columns {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("f." + quoteName(c.Name) + "::" + c.Type.SQL() + " AS " + quoteName(c.Name))
+	}
+	if t.name == "quarantine" {
+		b.WriteString(", coalesce(s.last_seen, f.first_seen) AS last_seen, 1 + coalesce(s.times, 0) AS times_seen")
+	}
+	b.WriteString(" FROM read_parquet(getvariable(" + quoteString(t.variable()) + ")")
+	if !t.keys {
+		// Their files lie flat. Without this a name with "=" would become a column.
+		b.WriteString(", hive_partitioning = false")
+	}
+	b.WriteString(") AS f")
+	if t.name == "quarantine" {
+		b.WriteString(" LEFT JOIN " + privateSchema + ".seen AS s ON s.content_hash = f.content_hash")
+	}
+	return b.String()
+}
+
+// createMacros are the helpers of our own in SQL. raw_text is ->> as a
+// function: the operator binds weaker than AND and =, and so means something
+// else in most places where people write it.
+const createMacros = `CREATE MACRO raw_text(raw, path) AS json_extract_string(raw, path)`
+
+// createTemplate writes a Parquet file with the table's columns and no rows:
+// what an empty table reads. (date and service are ordinary columns in it, so
+// that a plan on it shows filters on them with their types.)
+func (t *lakeTable) createTemplate(path string) string {
+	var b strings.Builder
+	b.WriteString("COPY (SELECT ")
+	for i, c := range t.columns {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("NULL::" + c.Type.SQL() + " AS " + quoteName(c.Name))
+	}
+	b.WriteString(" WHERE false) TO " + quoteString(path) + " (FORMAT parquet)")
+	return b.String()
+}
