@@ -262,14 +262,14 @@ func (c *Client) Activities(ctx context.Context, body []byte) (*Answer, error) {
 	return answer, nil
 }
 
-// listable tells whether an answer is a page at all. An object without data is
-// what the API gives when something broke behind it. Null data counts only with
-// a clear word about the end.
+// listable tells whether an answer is a page at all. An object without data, or
+// with null for it, is what the API gives when something broke behind it: taken
+// for an empty page, it would lose the records that should be there.
 func listable(p *Page) error {
-	if p.DataPresent || p.DataNull && p.HasNextPresent {
-		return nil
+	if !p.DataPresent {
+		return &MalformedError{What: "no data in it", Offset: -1}
 	}
-	return &MalformedError{What: "no data in it", Offset: -1}
+	return nil
 }
 
 // ask is the one function that every request goes through: limits, retries,

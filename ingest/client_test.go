@@ -303,6 +303,7 @@ func TestFaultsAreRetriedVerbatim(t *testing.T) {
 		"empty body":         {body(""), &malformed, "empty body"},
 		"empty object":       {body("{}"), &malformed, "no data in it"},
 		"data null alone":    {body(`{"data":null}`), &malformed, "no data in it"},
+		"data null":          {body(`{"data":null,"hasNext":true,"nextQueryFilters":{"date":{}}}`), &malformed, "no data in it"},
 		"no data":            {body(`{"hasNext":false}`), &malformed, "no data in it"},
 		"cut JSON":           {body(half), &malformed, "cut"},
 		"cut body":           {raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + half), &malformed, "cut at byte 25"},

@@ -26,8 +26,7 @@ type Page struct {
 	Total        int64 // what the API claims; only a hint
 	TotalPresent bool  // false where total is missing or no whole number
 
-	DataPresent bool // data is an array
-	DataNull    bool // data is there, and null
+	DataPresent bool // false where data is missing or null
 
 	// What follows is set by a Scan.
 
@@ -91,7 +90,7 @@ func (p *Page) clearEnvelope() {
 	p.HasNext, p.HasNextPresent = false, false
 	p.NextQueryFilters = nil
 	p.Total, p.TotalPresent = 0, false
-	p.DataPresent, p.DataNull = false, false
+	p.DataPresent = false
 }
 
 // envelope is a place in a body.
@@ -232,7 +231,6 @@ func (e *envelope) data(p *Page) error {
 		if string(v) != "null" {
 			return &MalformedError{What: "data is no array", Offset: -1}
 		}
-		p.DataNull = true
 		return nil
 	}
 	p.DataPresent = true

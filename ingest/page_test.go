@@ -62,22 +62,22 @@ func TestParsePageSplitsRecordsVerbatim(t *testing.T) {
 
 func TestParsePageReadsTheEnvelope(t *testing.T) {
 	type envelope struct {
-		Records                                           int
-		HasNext, HasNextPresent                           bool
-		Cursor                                            string
-		Total                                             int64
-		TotalPresent, DataPresent, DataNull, CursorAbsent bool
+		Records                                 int
+		HasNext, HasNextPresent                 bool
+		Cursor                                  string
+		Total                                   int64
+		TotalPresent, DataPresent, CursorAbsent bool
 	}
 	for name, c := range map[string]struct {
 		body string
 		want envelope
 	}{
 		"empty object":            {`{}`, envelope{CursorAbsent: true}},
-		"null everywhere":         {`{"data":null,"hasNext":null,"nextQueryFilters":null,"total":null}`, envelope{DataNull: true, CursorAbsent: true}},
+		"null everywhere":         {`{"data":null,"hasNext":null,"nextQueryFilters":null,"total":null}`, envelope{CursorAbsent: true}},
 		"byte-order mark":         {"\ufeff {\"data\":[1]} ", envelope{DataPresent: true, Records: 1, CursorAbsent: true}},
 		"any order":               {`{"total":-7,"nextQueryFilters":{ "x" : 1.0 },"max":100,"hasNext":true,"data":[]}`, envelope{HasNext: true, HasNextPresent: true, Cursor: `{ "x" : 1.0 }`, Total: -7, TotalPresent: true, DataPresent: true}},
 		"first counts":            {`{"data":[1,2],"data":[],"hasNext":true,"hasNext":false,"total":1,"total":2}`, envelope{Records: 2, DataPresent: true, HasNext: true, HasNextPresent: true, Total: 1, TotalPresent: true, CursorAbsent: true}},
-		"first counts, even null": {`{"data":null,"data":[1]}`, envelope{DataNull: true, CursorAbsent: true}},
+		"first counts, even null": {`{"data":null,"data":[1]}`, envelope{CursorAbsent: true}},
 		"case counts":             {`{"Data":[1],"HASNEXT":true}`, envelope{CursorAbsent: true}},
 		"escaped names":           {`{"d\u0061ta":[1]}`, envelope{Records: 1, DataPresent: true, CursorAbsent: true}},
 		"odd total":               {`{"total":1.5,"data":[]}`, envelope{DataPresent: true, CursorAbsent: true}},
@@ -86,7 +86,7 @@ func TestParsePageReadsTheEnvelope(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := parse(t, c.body)
-			got := envelope{len(p.Records), p.HasNext, p.HasNextPresent, string(p.NextQueryFilters), p.Total, p.TotalPresent, p.DataPresent, p.DataNull, p.NextQueryFilters == nil}
+			got := envelope{len(p.Records), p.HasNext, p.HasNextPresent, string(p.NextQueryFilters), p.Total, p.TotalPresent, p.DataPresent, p.NextQueryFilters == nil}
 			if d := cmp.Diff(c.want, got); d != "" {
 				t.Error(d)
 			}
