@@ -78,7 +78,7 @@ func (d *draft) subject(o *out) {
 		o.end()
 	case feedFile, feedSession:
 		object(o, typeStructured, roleParameter, d.file.web, d.file.siteURL, either(d.app.id == 15600, "OneDrive Site Collection", "SharePoint Site Collection"))
-		object(o, typeStructured, roleParameter, d.file.id, d.file.url, "File")
+		object(o, typeStructured, roleParameter, d.file.id, d.file.name, "File")
 	case feedMail:
 		object(o, typeStructured, roleParameter, d.who.mailbox, d.who.upn, "Mailbox")
 	case feedDirectory:

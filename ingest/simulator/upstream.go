@@ -30,7 +30,7 @@ func (d *draft) audit(o *out) {
 		o.time("CreationTime", d.e.ts, 0, "")
 	}
 	o.guid("Id", d.record)
-	o.int("RecordType", d.act.code)
+	o.int("RecordType", d.recordType())
 	o.str("Operation", d.act.op)
 	o.int("UserType", either64(d.act.admin, 2, 0))
 	o.int("Version", 1)
@@ -56,6 +56,18 @@ func (d *draft) audit(o *out) {
 	if d.huge {
 		d.padding(o)
 	}
+}
+
+func (d *draft) recordType() int64 {
+	switch d.act.op {
+	case "MailItemsAccessed":
+		return 50
+	case "SoftDelete", "HardDelete", "MoveToDeletedItems", "Move":
+		return 3
+	case "SharingSet", "AddedToSecureLink", "SecureLinkCreated", "AnonymousLinkCreated", "AnonymousLinkUsed":
+		return 14
+	}
+	return d.act.code
 }
 
 // padding grows a record to HugeBytes, the way mass operations do.
@@ -113,15 +125,18 @@ func (d *draft) auditFile(o *out) {
 	f := &d.file
 	d.clientIP(o, "ClientIP")
 	o.str("ObjectId", f.url)
-	o.obj("AppAccessContext")
-	o.guid("AADSessionId", d.sessionID())
-	o.guid("CorrelationId", newGUID(d.key+7))
-	o.key("UniqueTokenId")
-	o.b = append(appendBase64(append(o.b, '"'), d.key, 22), '"', ',')
-	o.end()
-	o.str("AuthenticationType", "OAuth")
-	o.str("BrowserName", d.tool.client)
-	o.str("BrowserVersion", d.tool.version)
+	if d.key>>11&3 == 0 { // newer front ends say more
+		o.obj("AppAccessContext")
+		o.guid("AADSessionId", d.sessionID())
+		o.guid("CorrelationId", newGUID(d.key+7))
+		o.key("UniqueTokenId")
+		o.b = append(appendBase64(append(o.b, '"'), d.key, 22), '"', ',')
+		o.end()
+		o.str("AuthenticationType", "OAuth")
+		o.str("BrowserName", d.tool.client)
+		o.str("BrowserVersion", d.tool.version)
+		o.str("ApplicationDisplayName", d.tool.name)
+	}
 	o.guid("CorrelationId", newGUID(d.key+8))
 	o.str("EventSource", "SharePoint")
 	o.bool("IsManagedDevice", d.key&64 == 0)
@@ -141,7 +156,6 @@ func (d *draft) auditFile(o *out) {
 	o.str("SourceFileName", f.name)
 	o.str("SourceRelativeUrl", f.folder)
 	o.guid("ApplicationId", newGUID(derive(9, d.key%12)))
-	o.str("ApplicationDisplayName", d.tool.name)
 	d.boolOrText(o, "DoNotDistributeEvent", true)
 	d.boolOrText(o, "HighPriorityMediaProcessing", false)
 	switch d.act.op {
@@ -225,7 +239,7 @@ func (d *draft) auditTeams(o *out) {
 		o.elemStr(d.file.url)
 		o.stop()
 	}
-	n := 2 + d.r.n(6)
+	n := 2 + min(d.r.n(5), d.r.n(5))
 	if d.r.oneIn(300) {
 		n = 150 + d.r.n(700) // the whole company's channel
 	}

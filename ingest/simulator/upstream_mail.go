@@ -28,9 +28,7 @@ func (d *draft) itemID(o *out) {
 }
 
 func (d *draft) auditMail(o *out) {
-	if d.act.op == "MailItemsAccessed" {
-		o.int("OperationCount", 1)
-	} else {
+	if d.act.op != "MailItemsAccessed" {
 		d.clientIP(o, "ClientIP")
 	}
 	o.str("ResultStatus", "Succeeded")
@@ -109,7 +107,8 @@ func (d *draft) mailAccess(o *out, folder string) {
 	o.arr("Folders")
 	o.elem()
 	o.arr("FolderItems")
-	for range d.folderItems() {
+	n := d.folderItems()
+	for range n {
 		o.elem()
 		d.messageID(o)
 		d.itemID(o)
@@ -121,4 +120,5 @@ func (d *draft) mailAccess(o *out, folder string) {
 	o.str("Path", folder)
 	o.end()
 	o.stop()
+	o.int("OperationCount", int64(n))
 }
