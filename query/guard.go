@@ -62,7 +62,7 @@ func (g guard) check(ctx context.Context, sql string) (*question, error) {
 	if err != nil {
 		return nil, err
 	}
-	if perr != nil && perr.notSelect() {
+	if perr != nil && perr.notSelect() && mayHoldPivot(body) {
 		// Perhaps a PIVOT whose values DuckDB looks up itself: then the same
 		// with made-up values has a tree.
 		if filled, n := fillPivots(body); n > 0 {
@@ -257,6 +257,17 @@ func explainOptions(sql string, tokens []token) (options string, n int) {
 		i++
 	}
 	return "", 0
+}
+
+// mayHoldPivot: only what begins like a question may be one in two parts.
+func mayHoldPivot(sql string) bool {
+	tokens := lex(sql)
+	for _, w := range []string{"SELECT", "FROM", "WITH", "PIVOT", "PIVOT_WIDER", "SUMMARIZE", "DESCRIBE", "("} {
+		if len(tokens) > 0 && tokens[0].is(sql, w) {
+			return true
+		}
+	}
+	return false
 }
 
 // padTo fills with blanks, so that positions behind a shortened prefix stay

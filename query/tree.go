@@ -47,7 +47,10 @@ var tableRefs = []string{
 var (
 	openCatalogs = []string{"", "memory", "system", "temp"}
 	openSchemas  = []string{"", "main", "memory", "system", "temp", "information_schema", "pg_catalog"}
-	openShows    = []string{"tables", "databases", "schemas", "variables", "__show_tables_expanded"}
+	// openDuckDB are the views of DuckDB's own that say what there is in the
+	// lake; others tell of logs, settings and secrets.
+	openDuckDB = []string{"duckdb_columns", "duckdb_constraints", "duckdb_databases", "duckdb_indexes", "duckdb_schemas", "duckdb_tables", "duckdb_types", "duckdb_views"}
+	openShows  = []string{"tables", "databases", "schemas", "variables", "__show_tables_expanded"}
 )
 
 // treeFacts are what is known of a statement from its tree.
@@ -141,6 +144,9 @@ func (f *treeFacts) checkTable(n map[string]any) *badTree {
 		return bad
 	}
 	name = strings.ToLower(name)
+	if strings.HasPrefix(name, "duckdb_") && !slices.Contains(openDuckDB, name) {
+		return &badTree{place(n), fmt.Sprintf("the table %s is not open to queries", name), "the tables are " + strings.Join(tableNames(), ", ")}
+	}
 	f.tables[name] = true
 	if !slices.Contains(tableNames(), name) {
 		// A part of the statement's own, a table of the catalog or a slip:
