@@ -372,13 +372,19 @@ func (c *Client) attempt(ctx context.Context, body []byte) (*Answer, error) {
 
 // secretOf is the credential in a signed request, without its scheme.
 func secretOf(r *http.Request) string {
-	_, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	return strings.TrimSpace(secret)
+	header := r.Header.Get("Authorization")
+	if _, secret, ok := strings.Cut(header, " "); ok {
+		return strings.TrimSpace(secret)
+	}
+	return header
 }
 
 // readBody reads all of the body, or says why not; what it has read by then is
 // returned in either case.
 func (c *Client) readBody(resp *http.Response) (body []byte, sum [32]byte, err error) {
+	if resp.ContentLength > c.options.MaxBody {
+		return nil, sum, errTooLong
+	}
 	if b, _ := bodies.Get().(*[]byte); b != nil {
 		body = (*b)[:0]
 	}
@@ -472,7 +478,7 @@ func (c *Client) networkError(ctx context.Context, err error, n int, secret stri
 		e.What = fmt.Sprintf("connection lost after %d bytes: %s", n, e.What)
 	}
 	// An error may quote what the other side sent, the credential included.
-	if secret == "" || !strings.Contains(err.Error(), secret) {
+	if text := err.Error(); redact(text, secret) == text {
 		e.err = err
 	}
 	var (

@@ -649,6 +649,8 @@ func TestTheTokenIsNeverShown(t *testing.T) {
 		"detail":      status(401, `{"detail":"`+echo+`"}`),
 		"text":        status(400, strings.Repeat("x", 150)+echo),
 		"escaped":     status(400, `{"detail":"\u0063`+canary[1:]+`"}`),
+		"cut off":     status(400, `{"detail":"`+echo[:60]+`"}`),
+		"re-encoded":  status(400, `{"detail":"got `+canary+`%3D%3D, sorry"}`),
 		"html":        status(404, "<html>"+echo),
 		"redirect":    status(302, "", "Location", "https://"+canary+"/"),
 		"throttled":   status(429, `{"detail":"`+echo+`"}`),
@@ -666,6 +668,9 @@ func TestTheTokenIsNeverShown(t *testing.T) {
 			_, err := b.ask(t)
 			if err == nil {
 				t.Fatal("no error")
+			}
+			if strings.Contains(err.Error(), canary[:20]) || strings.Contains(err.Error(), "%3D") {
+				t.Errorf("a part of the token is shown: %v", err)
 			}
 		})
 	}

@@ -206,9 +206,7 @@ const shortText = 160
 // shortLine makes one short printable line of text from outside, in which the
 // secret, should the other side have echoed it, does not appear.
 func shortLine(text, secret string) string {
-	if secret != "" {
-		text = strings.ReplaceAll(text, secret, "[credential]")
-	}
+	text = redact(text, secret)
 	var b strings.Builder
 	n, space := 0, false
 	for _, r := range text {
@@ -229,4 +227,25 @@ func shortLine(text, secret string) string {
 		n++
 	}
 	return b.String()
+}
+
+// redact takes the secret out of a text. Its beginning is enough to know it by:
+// the other side may have cut it, or written its end in another way (%3D for =).
+func redact(text, secret string) string {
+	head := secret[:min(len(secret), 16)]
+	if head == "" || !strings.Contains(text, head) {
+		return text
+	}
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, head)
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteString("[credential]")
+		text = strings.TrimLeftFunc(rest, func(r rune) bool {
+			return r > ' ' && r < 0x7f && !strings.ContainsRune("\"'<>,;", r)
+		})
+	}
 }

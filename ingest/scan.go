@@ -273,16 +273,27 @@ func (s *Scan) run(ctx context.Context, emit func(*Page) bool) error {
 // begin sets the scan to its position, or to the window's beginning.
 func (s *Scan) begin() {
 	s.start = s.window.filters()
+	s.fromStart()
+	if len(s.at.Filters) == 0 {
+		s.at = Position{Filters: s.start}
+		return
+	}
+	if !usableCursor(s.at.Filters) || !json.Valid(s.at.Filters) {
+		// Damaged where it was stored: to send it could ask for anything.
+		s.restarted = true
+		s.at = Position{Filters: s.start, Requests: s.at.Requests}
+		return
+	}
+	s.resumed = true
+	s.asking = bytes.Clone(s.at.Filters)
+	s.at.Filters = s.asking
+	s.seen[cursorHash(s.asking)] = struct{}{}
+}
+
+// fromStart makes the window's beginning the next question, with no cursor seen.
+func (s *Scan) fromStart() {
 	s.asking = s.start
 	s.seen = map[[16]byte]struct{}{cursorHash(s.start): {}}
-	if len(s.at.Filters) > 0 {
-		s.resumed = true
-		s.asking = bytes.Clone(s.at.Filters)
-		s.seen[cursorHash(s.asking)] = struct{}{}
-	} else {
-		s.at = Position{}
-	}
-	s.at.Filters = s.asking
 }
 
 // restart goes back to the window's beginning if err is the API's refusal of a
@@ -294,10 +305,8 @@ func (s *Scan) restart(err error) bool {
 		return false
 	}
 	s.restarted, s.resumed = true, false // so it cannot happen twice
-	s.at = Position{Requests: s.at.Requests + int64(status.Tries)}
-	s.asking, s.at.Filters = s.start, s.start
-	// The way back leads over the refused cursor again, perhaps.
-	s.seen = map[[16]byte]struct{}{cursorHash(s.start): {}}
+	s.at = Position{Filters: s.start, Requests: s.at.Requests + int64(status.Tries)}
+	s.fromStart() // the way back may lead over the refused cursor again
 	return true
 }
 

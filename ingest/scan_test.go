@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -194,6 +195,15 @@ func TestARefusedPositionStartsTheWindowAnew(t *testing.T) {
 		if !p.Restarted || p.Resumed || p.Repeated {
 			t.Errorf("%+v", p)
 		}
+	}
+
+	for _, damaged := range []string{"{}", "{", `{"date":}`, "null", " "} {
+		srv := serve(t, end("1"))
+		got := scan(t, client(t, srv.URL), day, ingest.Position{Filters: []byte(damaged), Pages: 3})
+		if got.err != nil || !got.pages[0].Restarted || got.pages[0].Position.Pages != 1 {
+			t.Errorf("%q: %v", damaged, got.err)
+		}
+		same(t, "requests", []string{asks(first)}, srv.bodies())
 	}
 
 	for name, c := range map[string]struct {
@@ -537,5 +547,29 @@ func TestAScanIsPacedByTheRate(t *testing.T) {
 	}
 	if took := b.clock.Now().Sub(start); took < 2*time.Minute || took > 126*time.Second {
 		t.Errorf("57 requests took %v", took)
+	}
+}
+
+func TestScansInParallelShareOneClient(t *testing.T) {
+	srv := serve(t, end(strings.Repeat("1,", 99)+"1"))
+	b := client(t, srv.URL, func(o *ingest.ClientOptions) { o.Rate = 600 })
+	var numbers atomic.Int64
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 25 {
+				for p, err := range b.Scan(t.Context(), day, ingest.Position{}, ingest.ScanOptions{Numbers: &numbers}).All() {
+					if err != nil || len(p.Records) != 100 || string(p.Records[99]) != "1" {
+						t.Error(err)
+						return
+					}
+					p.Release()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if numbers.Load() != 100 || b.clock.Now().Sub(start) < 9*time.Second {
+		t.Errorf("%d pages in %v", numbers.Load(), b.clock.Now().Sub(start))
 	}
 }
