@@ -1,0 +1,62 @@
+package main
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"mdcalake/ingest"
+)
+
+func importCommand(c console) *cli.Command {
+	return &cli.Command{
+		Name:      "import",
+		Usage:     "append saved records (NDJSON, a record a line) to the lake",
+		ArgsUsage: "FILE... (- is stdin)",
+		Flags:     runFlags(),
+		Action:    func(ctx *cli.Context) error { return runImport(ctx, c) },
+	}
+}
+
+func runImport(ctx *cli.Context, c console) error {
+	if !ctx.Args().Present() {
+		return usage("name the files to import; - is the standard input", "no file is given")
+	}
+	var sources []ingest.Source
+	stdin := false
+	for _, path := range ctx.Args().Slice() {
+		if path == "-" {
+			if stdin {
+				return usage("name it once", "the standard input is given twice")
+			}
+			stdin = true
+			sources = append(sources, ingest.Source{Name: "standard input", Open: func() (io.ReadCloser, error) { return io.NopCloser(c.in), nil }})
+			continue
+		}
+		// All are looked at before the first is read: a typing error in the last
+		// name should not be found an hour later.
+		info, err := os.Stat(path)
+		if err != nil {
+			return usage("check the path; - is the standard input", "import: %w", err)
+		}
+		if info.IsDir() {
+			return usage("name the files in it", "import: %q is a directory", path)
+		}
+		sources = append(sources, ingest.Source{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }})
+	}
+	w, err := openWriter(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	p := newProgress(c, ctx.Bool("quiet"))
+	started := time.Now()
+	summary, err := ingest.Import(ctx.Context, ingest.ImportOptions{
+		Writer: w, ToolVersion: version, Operator: ctx.String("operator"), CaseID: ctx.String("case"), Progress: p.show,
+	}, sources)
+	p.done()
+	summary.Elapsed = time.Since(started)
+	return finishRun(ctx, c, p, summary, err)
+}

@@ -1,0 +1,38 @@
+// Command mdcalake collects Microsoft Defender for Cloud Apps activities into a
+// local lake and answers SQL over it. See the README at the root.
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() {
+		// The first signal asks for a clean end; after it the second one ends the
+		// process at once.
+		<-ctx.Done()
+		stop()
+	}()
+	code := run(ctx, os.Args, console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv})
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process: it answers the exit code.
+func run(ctx context.Context, args []string, c console) int {
+	app := newApp(c)
+	err := app.RunContext(ctx, flagsFirst(app, args))
+	if err == nil {
+		return exitDone
+	}
+	var quiet *exitError
+	if !errors.As(err, &quiet) || quiet.err != nil {
+		c.explain(err)
+	}
+	return exitCode(ctx, err)
+}

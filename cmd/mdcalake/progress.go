@@ -1,0 +1,165 @@
+package main
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"mdcalake/ingest"
+	"mdcalake/store"
+)
+
+// progress tells a person how a run goes: on a terminal one line that is
+// written over, elsewhere a plain line at each commit.
+type progress struct {
+	c     console
+	quiet bool
+	width int
+	live  bool
+
+	mu      sync.Mutex
+	last    time.Time
+	wrote   bool
+	waiting string
+}
+
+func newProgress(c console, quiet bool) *progress {
+	width, live := terminal(c.err)
+	return &progress{c: c, quiet: quiet, width: width, live: live}
+}
+
+// show is told of every page. It may be called from several goroutines.
+func (p *progress) show(at ingest.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.quiet {
+		return
+	}
+	now := time.Now()
+	switch {
+	case p.live && (at.Committed || now.Sub(p.last) >= 100*time.Millisecond):
+		p.last, p.waiting = now, ""
+		p.line(describe(at, true))
+	case !p.live && at.Committed:
+		fmt.Fprintln(p.c.err, describe(at, false))
+	}
+}
+
+func describe(at ingest.Progress, eta bool) string {
+	var s string
+	if at.Windows > 0 && !at.Window.Since.IsZero() {
+		s = fmt.Sprintf("window %d of %d (%s): ", at.WindowNumber, at.Windows, at.Window.Since.UTC().Format(time.DateOnly))
+	}
+	s += count(at.Run.Records) + " records"
+	if sec := at.Elapsed.Seconds(); sec > 0.5 {
+		s += ", " + count(int64(float64(at.Run.Records)/sec)) + "/s"
+	}
+	if at.Requests > 0 {
+		s += ", " + things(at.Requests, "request", "requests")
+	}
+	if eta && at.Done > 0.01 && at.Done < 1 {
+		left := time.Duration(float64(at.Elapsed) * (1 - at.Done) / at.Done)
+		s += ", about " + left.Round(time.Second).String() + " left"
+	}
+	return s
+}
+
+// line writes over the line before it.
+func (p *progress) line(text string) {
+	if r := []rune(text); len(r) > p.width-1 && p.width > 1 {
+		text = string(r[:p.width-1])
+	}
+	fmt.Fprintf(p.c.err, "\r\x1b[K%s", text)
+	p.wrote = true
+}
+
+// wait is told before the client pauses.
+func (p *progress) wait(d time.Duration, why string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	// The pauses that keep the rate are what a run consists of; a long one wants
+	// a word.
+	if p.quiet || d < 3*time.Second {
+		return
+	}
+	text := fmt.Sprintf("waiting %s: %s", d.Round(time.Second), why)
+	if p.live {
+		p.line(text)
+		return
+	}
+	fmt.Fprintln(p.c.err, text)
+}
+
+// warn says something that must not be lost, also when quiet.
+func (p *progress) warn(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	fmt.Fprintf(p.c.err, "warning: %s\n", text)
+}
+
+func (p *progress) clear() {
+	if p.wrote {
+		fmt.Fprint(p.c.err, "\r\x1b[K")
+		p.wrote = false
+	}
+}
+
+// done leaves the terminal clean for what follows.
+func (p *progress) done() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+}
+
+// summary tells what a run did.
+func (p *progress) summary(lake string, s *ingest.Summary) {
+	for _, f := range s.Failed {
+		p.warn(fmt.Sprintf("window %s is not whole: %v", f.Window, f.Err))
+	}
+	r := s.Run
+	if r.Quarantined > 0 {
+		p.warn(things(r.Quarantined, "record", "records") + " could not be read and " + is(r.Quarantined) + " in quarantine: mdcalake query \"select reason, count(*) from quarantine group by all\"")
+	}
+	if s.OutsideWindow > 0 {
+		p.warn(things(s.OutsideWindow, "record lies", "records lie") + " outside of what was asked; kept")
+	}
+	if s.FutureOfServer {
+		p.warn("the whole time range lies ahead of the server's clock: nothing can have happened in it yet")
+	}
+	if p.quiet {
+		return
+	}
+	if s.Head == "" {
+		fmt.Fprintf(p.c.err, "nothing to do: a run that was interrupted within the last hour had read all %s\n", things(int64(s.Windows), "window", "windows"))
+		return
+	}
+	rate := ""
+	if sec := s.Elapsed.Seconds(); sec > 0.05 {
+		rate = fmt.Sprintf(" (%s a second)", count(int64(float64(r.Records)/sec)))
+	}
+	fmt.Fprintf(p.c.err, "%s %s in %s%s: %s new, %s, %s, %s quarantined\n", verbDone(r), things(r.Records, "record", "records"),
+		s.Elapsed.Round(10*time.Millisecond), rate, count(r.Added), things(r.Duplicates, "duplicate", "duplicates"), things(r.Revisions, "revision", "revisions"), count(r.Quarantined))
+	if r.Verb != "import" {
+		kept := ""
+		if s.Kept > 0 {
+			kept = fmt.Sprintf(", %d kept from a run interrupted just before", s.Kept)
+		}
+		fmt.Fprintf(p.c.err, "%d of %s%s, %s, %s\n", s.Finished, things(int64(s.Windows), "window", "windows"), kept, things(r.Requests, "request", "requests"), size(r.Bytes))
+	}
+	fmt.Fprintf(p.c.err, "lake %s, run %s, head %s\n", lake, r.RunID, s.Head)
+}
+
+func is(n int64) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+func verbDone(r store.Run) string {
+	if r.Verb == "import" {
+		return "imported"
+	}
+	return "ingested"
+}
