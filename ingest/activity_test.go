@@ -360,6 +360,7 @@ func TestDecodeRepairsRaw(t *testing.T) {
 		{"halves in the wrong order", `\udc00\ud800`, bad + bad},
 		{"a high half before another escape", `\ud800\n\u0041`, bad + `\n\u0041`},
 		{"a high half before text like the other", `\ud800udc00`, bad + `udc00`},
+		{"a high half before what is no half", `\ud800\ue000\ud800\udbff`, bad + `\ue000` + bad + bad},
 		{"a high half at the end", `\ud800`, bad},
 		{"a byte that is no UTF-8", "a\xffb", "a" + bad + "b"},
 		{"half a sequence", "\xe2\x82", bad + bad},
@@ -513,6 +514,20 @@ func TestDecodeAgreesWithTheReference(t *testing.T) {
 			compareWithReference(r, row)
 		}
 	})
+}
+
+// A key that reads like several members once it is unescaped must not be
+// learned as such: it would hide those members in later records.
+func TestAnEscapedKeyDoesNotHideLaterMembers(t *testing.T) {
+	d, row := ingest.NewDecoder(), new(store.Row)
+	for _, record := range []string{with(`"x\":1,\"appName":"a"`), with(`"x\":1,\"appName":"a"`), with(`"x":1,"appName":"b"`)} {
+		if err := d.Decode([]byte(record), row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := rendered(row)["app_name"]; got != `"b"` {
+		t.Errorf("app_name is %s, want \"b\"", got)
+	}
 }
 
 func TestDecodeOfManyStrangeKeysStaysRight(t *testing.T) {
