@@ -3,6 +3,7 @@ package ingest
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"regexp"
@@ -130,6 +131,43 @@ func boundWait(d time.Duration) time.Duration {
 		return throttleMax
 	}
 	return d
+}
+
+// maxErrorBody is as much of an error answer as is looked at.
+const maxErrorBody = 64 << 10
+
+// statusError makes an error of an answer that is no success.
+func (c *Client) statusError(resp *http.Response, secret string) error {
+	// Half of a message is better than none, so a fault in reading is no matter.
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	text := serverText(body, secret)
+	now := c.options.Clock.Now()
+	status := resp.StatusCode
+	// The word comes with other statuses, too; but in a 400 it may be the
+	// caller's own filter, echoed.
+	throttled := (status == http.StatusForbidden || status >= 500) && strings.Contains(text, "throttled")
+	if status == http.StatusTooManyRequests || throttled {
+		return &ThrottledError{Wait: throttleWait(resp.Header, text, now), Text: text}
+	}
+	e := &StatusError{Status: status, Text: text}
+	if status >= 300 && status <= 399 {
+		e.Redirect, e.Text = redirectTarget(resp, secret), ""
+	}
+	if h := strings.TrimSpace(resp.Header.Get("Retry-After")); h != "" {
+		if d := retryAfter(h, resp.Header, now); d > 0 {
+			e.wait = min(d, throttleMax)
+		}
+	}
+	return e
+}
+
+// redirectTarget names the host alone: the rest of an address can hold anything.
+func redirectTarget(resp *http.Response, secret string) string {
+	u, err := resp.Location()
+	if err != nil {
+		return "nowhere"
+	}
+	return shortLine(u.Scheme+"://"+u.Host, secret)
 }
 
 // serverText is what an error answer says, in one short line.

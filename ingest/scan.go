@@ -217,7 +217,7 @@ func (s *Scan) All() iter.Seq2[*Page, error] {
 		}()
 		var before *Page
 		for r := range results {
-			if !yield(r.page, r.err) {
+			if !yield(r.page, r.err) || r.err != nil {
 				return
 			}
 			before.Release()

@@ -370,6 +370,9 @@ func TestAFailureComesAfterThePagesBeforeIt(t *testing.T) {
 		t.Error(got.err)
 	}
 	same(t, "records", []string{"1"}, got.records)
+	if got.pages[0].Body == nil {
+		t.Error("the error took the last page's memory")
+	}
 	if want := "read page 2 of window 2026-11-01T12:00:00Z..2026-11-02T12:00:00Z: status 403 Forbidden: Insufficient role based permission(s)"; got.err.Error() != want {
 		t.Errorf("%v", got.err)
 	}
