@@ -38,7 +38,7 @@ type Page struct {
 	Position  Position  // where the scan stands after this page; store it with the records
 	Last      bool      // the window ends with this page
 	Repeated  bool      // the cursor did not move: the same question is asked again
-	Restarted bool      // the stored position was refused, so this scan began anew
+	Restarted bool      // the stored position was refused, so the window began anew, and so did the counts of Position
 	Resumed   bool      // this scan began at a stored position
 
 	answer *Answer

@@ -281,7 +281,7 @@ func (s *Scan) begin() {
 	if !usableCursor(s.at.Filters) || !json.Valid(s.at.Filters) {
 		// Damaged where it was stored: to send it could ask for anything.
 		s.restarted = true
-		s.at = Position{Filters: s.start, Requests: s.at.Requests}
+		s.at = Position{Filters: s.start}
 		return
 	}
 	s.resumed = true
@@ -305,7 +305,7 @@ func (s *Scan) restart(err error) bool {
 		return false
 	}
 	s.restarted, s.resumed = true, false // so it cannot happen twice
-	s.at = Position{Filters: s.start, Requests: s.at.Requests + int64(status.Tries)}
+	s.at = Position{Filters: s.start, Requests: int64(status.Tries)} // the refusal belongs to the new walk
 	s.fromStart() // the way back may lead over the refused cursor again
 	return true
 }
