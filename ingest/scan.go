@@ -304,9 +304,9 @@ func (s *Scan) restart(err error) bool {
 	if !s.resumed || s.paged || !errors.As(err, &status) || status.Status != http.StatusBadRequest {
 		return false
 	}
-	s.restarted, s.resumed = true, false // so it cannot happen twice
+	s.restarted, s.resumed = true, false                             // so it cannot happen twice
 	s.at = Position{Filters: s.start, Requests: int64(status.Tries)} // the refusal belongs to the new walk
-	s.fromStart() // the way back may lead over the refused cursor again
+	s.fromStart()                                                    // the way back may lead over the refused cursor again
 	return true
 }
 
