@@ -169,7 +169,11 @@ func (x *exchange) list() {
 	} else {
 		p = x.s.cut(q)
 	}
-	p.total = x.s.count(q)
+	if q.scan && !p.hasNext {
+		p.total = len(p.spots)
+	} else {
+		p.total = x.s.count(q)
+	}
 	x.answer(q, p)
 }
 
