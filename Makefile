@@ -1,0 +1,63 @@
+# What people type. `make check` is the whole check; the continuous integration
+# runs the same targets.
+
+GO          ?= go
+BUILD       := .build
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 20s
+RECORDS     ?= 200000
+
+.PHONY: build test check race bench fuzz golden truth lint demo interop clean
+
+## build: the two programs, into .build
+build:
+	$(GO) build -trimpath -o $(BUILD)/ ./cmd/mdcalake ./cmd/mdcasim
+
+## test: the suite
+test:
+	$(GO) test ./...
+
+## race: the suite under the race detector
+race:
+	$(GO) test -race -timeout 20m ./...
+
+## lint: format, vet and staticcheck
+lint:
+	@unformatted=$$(gofmt -l cmd ingest query store); test -z "$$unformatted" || { echo "not formatted with gofmt:" $$unformatted; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+## truth: what the lake holds against what the simulator sent, RECORDS records
+truth:
+	$(GO) test ./cmd/mdcalake -run TestTheLakeHoldsTheTruth -timeout 30m -v -truth.records=$(RECORDS)
+
+## check: everything that must hold
+check: lint race truth
+
+## fuzz: each fuzzer for FUZZTIME
+fuzz:
+	@set -e; for package in $$($(GO) list ./...); do \
+	  for fuzzer in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	    echo "$$package $$fuzzer"; \
+	    $(GO) test $$package -run '^$$' -fuzz "^$$fuzzer\$$" -fuzztime $(FUZZTIME); \
+	  done; \
+	done
+
+## bench: the benchmarks of the hot paths
+bench:
+	$(GO) test ./... -run '^$$' -bench . -benchmem
+
+## golden: write the expected outputs of the tests anew; look at the difference
+golden:
+	$(GO) test ./... -update
+
+## interop: other readers against query (needs Python; installs into .build/venv)
+interop: build
+	testdata/interop/run $(BUILD)
+
+## demo: the main job on the simulator, answers on screen
+demo: build
+	testdata/demo/run $(BUILD)
+
+clean:
+	rm -rf $(BUILD) .demo
