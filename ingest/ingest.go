@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -132,7 +134,7 @@ func (r *run) do(ctx context.Context) error {
 	if !r.o.Since.Before(r.o.Until) {
 		return &OptionError{Option: "time range", Problem: fmt.Sprintf("is empty: it begins at %s and ends at %s", r.o.Since.UTC().Format(time.RFC3339), r.o.Until.UTC().Format(time.RFC3339)), hint: "--since must be before --until"}
 	}
-	host := r.o.Client.Host()
+	host := apiHost(r.o.Client.Host())
 	if err := r.o.Writer.CheckTenant(host); err != nil {
 		return err
 	}
@@ -155,6 +157,20 @@ func (r *run) do(ctx context.Context) error {
 	err = r.windows(ctx)
 	r.summary.Run = r.currentRun()
 	return err
+}
+
+// apiHost is the API's host as the ledger names it: without the port, which
+// says nothing of the tenant, and one name for this machine, where the port of a
+// simulator or a tunnel is another one every time.
+func apiHost(address string) string {
+	host := strings.ToLower(address)
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if loopback(host) {
+		return "localhost"
+	}
+	return host
 }
 
 // windows walks through all windows and ends the run.
@@ -327,7 +343,7 @@ func (r *run) window(ctx context.Context, w Window, n int, from Position) error 
 func short(err error) string {
 	text := err.Error()
 	if len(text) > 300 {
-		text = text[:300]
+		text = strings.ToValidUTF8(text[:300], "") + " ..."
 	}
 	return text
 }
@@ -359,7 +375,7 @@ func (r *run) outside(w Window, n int64) {
 func (r *run) cursor(w Window, at Position, done bool) {
 	c := store.Cursor{Key: windowKey(w), RunID: r.facts.RunID, Done: done, FirstAsked: at.FirstAsked.UTC(), At: r.o.Clock.Now().UTC(), Pages: at.Pages, Records: at.Records, Requests: at.Requests}
 	if !done {
-		c.Filters = string(at.Filters)
+		c.Filters = at.Filters
 	}
 	r.batch.Cursors = append(r.batch.Cursors, c)
 }

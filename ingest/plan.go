@@ -85,10 +85,10 @@ func stand(s *store.Snapshot, w Window, now time.Time) standing {
 	if c.Done {
 		return standing{done: true}
 	}
-	if c.Filters == "" {
+	if len(c.Filters) == 0 {
 		return standing{}
 	}
-	return standing{from: Position{Filters: []byte(c.Filters), FirstAsked: c.FirstAsked, Pages: c.Pages, Records: c.Records, Requests: c.Requests}}
+	return standing{from: Position{Filters: c.Filters, FirstAsked: c.FirstAsked, Pages: c.Pages, Records: c.Records, Requests: c.Requests}}
 }
 
 // LastComplete is the time up to which a lake is complete for these services
@@ -127,8 +127,8 @@ const (
 	StateBeyondDoor = "beyond the door"
 )
 
-// rectangles are the ledger's entries for a window whose scan has ended.
-// serverNow is the server's clock at its first request.
+// rectangles are the ledger's entries for a window whose scan has ended. Of a
+// window that the 30-day door divides, the younger part has the counts.
 func rectangles(w Window, at Position, runID, failure string) []store.Rectangle {
 	until := w.Until
 	if at.FirstAsked.Before(until) {
@@ -171,6 +171,11 @@ func rectangles(w Window, at Position, runID, failure string) []store.Rectangle 
 		}
 	}
 	add(w.Since, old, StateBeyondDoor)
+	if old.Before(until) {
+		for i := range out {
+			out[i].Records, out[i].Requests = 0, 0
+		}
+	}
 	add(old, until, base.State)
 	return out
 }

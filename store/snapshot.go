@@ -105,10 +105,12 @@ type Rectangle struct {
 // go on. Key names the window and the question; an entry with Done set, or a
 // later one with the same key, replaces it.
 type Cursor struct {
-	Key     string `json:"key"`
-	RunID   string `json:"run_id"`
-	Done    bool   `json:"done,omitempty"`
-	Filters string `json:"filters,omitempty"` // the body's filters member to send next, byte for byte
+	Key   string `json:"key"`
+	RunID string `json:"run_id"`
+	Done  bool   `json:"done,omitempty"`
+	// Filters is the body's filters member to send next, byte for byte. In the
+	// log it is base64: a cursor is whatever the service made of it.
+	Filters []byte `json:"filters,omitempty"`
 	// FirstAsked is the server's clock at the window's first request.
 	FirstAsked time.Time `json:"first_asked,omitzero"`
 	// At is the commit's clock, so that a stale cursor can be told.
