@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -218,7 +219,9 @@ func (x *exchange) partial(body []byte, hold bool) {
 	defer conn.Close()
 	_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: %s\r\nContent-Length: %d\r\n\r\n%s", x.w.Header().Get("Date"), len(body), body[:cut])
 	if hold {
-		// The client decides how long it waits; its leaving ends the read.
+		// The client decides how long it waits: its leaving ends the read, and so
+		// does the end of the server.
+		defer context.AfterFunc(x.r.Context(), func() { conn.Close() })()
 		var b [1]byte
 		_, _ = conn.Read(b[:])
 	}
@@ -230,7 +233,8 @@ func (s *Simulator) write(q *query, p page, dataNull, noTotal bool) []byte {
 	if b, ok := s.buffers.Get().(*[]byte); ok {
 		buf = (*b)[:0]
 	}
-	o := out{append(buf, '{')}
+	const usual = 4800 // bytes of a record; growing in steps copies tens of MB
+	o := out{append(slices.Grow(buf, len(p.spots)*usual), '{')}
 	if dataNull {
 		o.null("data")
 	} else {

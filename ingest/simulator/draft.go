@@ -43,7 +43,20 @@ type network struct {
 	proxy    bool
 }
 
+// draft draws all of a record.
 func (g *generator) draft(d *draft, s spot) {
+	g.sketch(d, s)
+	d.id = d.makeID()
+	d.other = &g.co.people[d.r.n(len(g.co.people))]
+	d.file.draw(d)
+	d.result = d.outcome()
+	d.setObject()
+	d.huge = mix(d.key+78)>>32 < g.huge
+}
+
+// sketch draws who did what, where and with what: enough for most filters, and
+// several times cheaper than the whole.
+func (g *generator) sketch(d *draft, s spot) {
 	e := *s.e
 	d.g, d.e, d.hour = g, e, s.b.hour
 	d.act = &actions[e.act]
@@ -65,16 +78,9 @@ func (g *generator) draft(d *draft, s spot) {
 	d.chooseTool()
 	d.record = newGUID(d.key)
 	d.odd = drawOddity(&d.r)
-	d.id = d.makeID()
-	d.other = &g.co.people[d.r.n(len(g.co.people))]
-	d.file.draw(d)
-	d.result = d.outcome()
-	d.setObject()
-
 	if flags := mix(d.key + 77); flags>>32 < g.bad {
 		d.bad = 1 + flags%badKinds
 	}
-	d.huge = mix(d.key+78)>>32 < g.huge
 }
 
 // place decides the network from the person and the day, so that one person is

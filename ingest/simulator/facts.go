@@ -145,7 +145,7 @@ func listOf(v any) []string {
 	return texts
 }
 
-// fact answers from the draft alone, for the filters that are used most; ok is
+// fact answers from a sketch alone, for the filters that are used most; ok is
 // false where only the finished record knows.
 func (d *draft) fact(name string) (values []string, ok bool) {
 	if d.bad != 0 {
@@ -178,7 +178,7 @@ func (d *draft) fact(name string) (values []string, ok bool) {
 	case "activity.eventActionType":
 		return []string{"EVENT_CATEGORY_" + d.act.name, d.act.value}, true
 	case "activity.id":
-		return one(d.id)
+		return one(d.makeID())
 	case "activity.type":
 		return one(strconv.FormatBool(d.act.admin))
 	case "device.type":

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -372,6 +373,23 @@ func TestDateHeaderAndItsSkew(t *testing.T) {
 	a := client{t: t, s: s}.post(`{}`)
 	if want := now.Add(-3 * time.Hour).Format(http.TimeFormat); a.Header.Get("Date") != want {
 		t.Errorf("Date %q, want %q", a.Header.Get("Date"), want)
+	}
+}
+
+func TestManyClientsAtOnce(t *testing.T) {
+	s := newSim(t, simulator.Options{Seed: 2, Count: 400})
+	want := truth(s)
+	var wg sync.WaitGroup
+	got := make([][][]byte, 4)
+	for i := range got {
+		wg.Go(func() {
+			rest := `,"limit":90,"sortField":"` + []string{"date", "created"}[i%2] + `"`
+			got[i], _ = client{t: t, s: s}.scan(`{}`, rest, 60)
+		})
+	}
+	wg.Wait()
+	for i := range got {
+		sameSet(t, got[i], want)
 	}
 }
 

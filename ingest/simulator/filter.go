@@ -193,7 +193,6 @@ func (s *span) add(op string, value []byte, nowMS int64) error {
 	}
 	// A list is OR, and of several bounds the widest is the OR.
 	least, most := slices.Min(times), slices.Max(times)
-	const dayMS = 24 * hourMS
 	switch op {
 	case "gte":
 		s.lo = max(s.lo, least)
@@ -204,9 +203,9 @@ func (s *span) add(op string, value []byte, nowMS int64) error {
 	case "lt":
 		s.hi = min(s.hi, most-1)
 	case "gte_ndays":
-		s.lo = max(s.lo, nowMS-most*dayMS)
+		s.lo = max(s.lo, daysBefore(nowMS, most))
 	case "lte_ndays":
-		s.hi = min(s.hi, nowMS-least*dayMS)
+		s.hi = min(s.hi, daysBefore(nowMS, least))
 	case "eq":
 		list := make([]interval, len(times))
 		for i, t := range times {
@@ -217,17 +216,26 @@ func (s *span) add(op string, value []byte, nowMS int64) error {
 	return nil
 }
 
+// farthest keeps sums and products of times from running over.
+const farthest = 1 << 62
+
 // number reads ms in any of the forms clients send: integer, float, text.
 func number(v any) (int64, error) {
 	text := textOf(v)
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && -farthest <= n && n <= farthest {
 		return n, nil
 	}
 	x, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsNaN(x) || math.Abs(x) > 1<<62 {
+	if err != nil || math.IsNaN(x) || math.Abs(x) > farthest {
 		return 0, fmt.Errorf("%q is no number", text)
 	}
 	return int64(math.Round(x)), nil
+}
+
+// daysBefore is the moment n days before now; a million days is as good as ever.
+func daysBefore(now, n int64) int64 {
+	const most = 1_000_000
+	return now - max(-most, min(most, n))*24*hourMS
 }
 
 func decode(value []byte) (any, error) {

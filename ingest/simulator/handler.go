@@ -25,8 +25,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer wait.Stop()
 		select {
 		case <-wait.C:
-		case <-r.Context().Done():
-			return
+		case <-r.Context().Done(): // the client has left or the server ends: no more waiting
 		}
 	}
 	route, pk := splitRoute(r.URL.Path)

@@ -66,11 +66,11 @@ func hold(conditions []condition, f facts) bool {
 	return true
 }
 
-// draftMatches asks the draft first and writes the record only for what the
-// draft does not know.
+// draftMatches asks a sketch first and writes the record only for what that
+// does not know.
 func (s *Simulator) draftMatches(conditions []condition, at spot) bool {
 	var d draft
-	s.gen.draft(&d, at)
+	s.gen.sketch(&d, at)
 	unknown := false
 	for i := range conditions {
 		values, ok := d.fact(conditions[i].field)
@@ -82,7 +82,7 @@ func (s *Simulator) draftMatches(conditions []condition, at spot) bool {
 			return false
 		}
 	}
-	return !unknown || hold(conditions, readFacts(d.append(nil)))
+	return !unknown || hold(conditions, readFacts(s.gen.body(nil, at)))
 }
 
 // page is a page before it is written.

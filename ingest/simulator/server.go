@@ -15,6 +15,7 @@ type Server struct {
 	URL string // http://127.0.0.1:PORT
 
 	http *http.Server
+	stop context.CancelFunc // ends answers that stall
 	done chan error
 }
 
@@ -49,11 +50,17 @@ func (s *Simulator) serve(address string, h http.Handler) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen %q: %w", address, err)
 	}
+	ctx, stop := context.WithCancel(context.Background())
 	srv := &Server{
 		Simulator: s,
+		stop:      stop,
 		URL:       "http://" + l.Addr().String(),
-		http:      &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second},
-		done:      make(chan error, 1),
+		http: &http.Server{
+			Handler:           h,
+			ReadHeaderTimeout: 30 * time.Second,
+			BaseContext:       func(net.Listener) context.Context { return ctx },
+		},
+		done: make(chan error, 1),
 	}
 	go func() { srv.done <- srv.http.Serve(l) }()
 	return srv, nil
@@ -61,6 +68,7 @@ func (s *Simulator) serve(address string, h http.Handler) (*Server, error) {
 
 // Close ends the server at once, open connections too.
 func (srv *Server) Close() error {
+	srv.stop()
 	err := srv.http.Close()
 	if e := <-srv.done; err == nil && !errors.Is(e, http.ErrServerClosed) {
 		err = e
@@ -68,8 +76,10 @@ func (srv *Server) Close() error {
 	return err
 }
 
-// shutdown lets answers that are under way end, for as long as ctx lasts.
+// shutdown lets answers that are under way end, for as long as ctx lasts, but
+// not those that wait on purpose.
 func (srv *Server) shutdown(ctx context.Context) error {
+	srv.stop()
 	if err := srv.http.Shutdown(ctx); err != nil {
 		return srv.Close()
 	}

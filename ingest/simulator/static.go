@@ -14,6 +14,7 @@ type staticRecord struct {
 	bytes []byte
 	facts facts
 	row
+	saved int64 // created, or where the record stands for want of it
 }
 
 // row is what the truth says about a record; a nil member is absent or unusable.
@@ -68,7 +69,7 @@ func staticEntries(records [][]byte) ([]staticRecord, []entry) {
 	var last int64
 	known := false
 	for i, b := range records {
-		list[i] = staticRecord{b, readFacts(b), readRow(b)}
+		list[i] = staticRecord{bytes: b, facts: readFacts(b), row: readRow(b)}
 		if !known && list[i].timestamp != nil {
 			last, known = *list[i].timestamp, true
 			for j := range i {
@@ -88,6 +89,9 @@ func staticEntries(records [][]byte) ([]staticRecord, []entry) {
 			e.created = *c
 		}
 		entries[i] = e
+	}
+	for i := range list {
+		list[i].saved = entries[i].created
 	}
 	return list, entries
 }

@@ -109,7 +109,7 @@ func (s *Simulator) staticStanding(now int64) (winners map[string]uint32, repeat
 	seen := map[[sha256.Size]byte]bool{}
 	for i := range s.gen.static {
 		r, n := &s.gen.static[i], uint32(i)
-		if r.created != nil && *r.created > now {
+		if r.saved > now {
 			continue
 		}
 		sum := sha256.Sum256(r.bytes)
