@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"cmp"
+	"maps"
 	"math/bits"
 	"slices"
 	"sort"
@@ -39,7 +40,7 @@ type bucket struct {
 // index finds entries by event time and by save time.
 type index struct {
 	gen     *generator
-	buckets []bucket // those that hold anything, in order
+	buckets []*bucket // those that hold anything, in order
 
 	createdOnce sync.Once
 	byCreated   []createdRef
@@ -51,71 +52,54 @@ type createdRef struct {
 	at      uint32
 }
 
-// newIndex shares Count records out over the hours of the span, by how much the
-// company works in each, exactly and in whole numbers.
+// newIndex lays out the hours that hold anything; it makes no entries.
 func newIndex(g *generator, static []entry) *index {
-	ix := &index{gen: g}
 	byHour := map[int64]*bucket{}
-	var hours []int64
-	at := func(hour int64) *bucket {
-		b := byHour[hour]
-		if b == nil {
-			b = &bucket{hour: hour}
-			byHour[hour] = b
-			hours = append(hours, hour)
-		}
-		return b
-	}
-	if g.opt.Count > 0 {
-		start, end := g.opt.Start.UnixMilli(), g.opt.End.UnixMilli()
-		piled := g.opt.Pile.Size
-		spread := uint64(g.opt.Count - piled)
-		var weights []uint64
-		var total uint64
-		first, last := floorHour(start), floorHour(end-1)
-		for h := first; h <= last; h++ {
-			lo, hi := max(start, h*hourMS), min(end, (h+1)*hourMS)
-			w := g.co.load(h) * uint64(hi-lo) / 1000
-			weights = append(weights, w)
-			total += w
-		}
-		total = max(total, 1)
-		var sum, given uint64
-		middle := start + (end-start)/2
-		for i, w := range weights {
-			h := first + int64(i)
-			sum += w
-			upTo := mulDiv(spread, sum, total)
-			if i == len(weights)-1 {
-				upTo = spread
-			}
-			n := upTo - given
-			given = upTo
-			here := floorHour(middle) == h && piled > 0
-			if n == 0 && !here {
-				continue
-			}
-			b := at(h)
-			b.lo, b.hi = max(start, h*hourMS), min(end, (h+1)*hourMS)
-			b.count = int(n)
-			if here {
-				b.count += piled
-				b.pile = piled
-			}
-		}
+	for _, b := range spread(g) {
+		byHour[b.hour] = b
 	}
 	for _, e := range static {
-		b := at(floorHour(e.ts))
-		b.static = append(b.static, e)
+		h := floorHour(e.ts)
+		if byHour[h] == nil {
+			byHour[h] = &bucket{hour: h}
+		}
+		byHour[h].static = append(byHour[h].static, e)
 	}
-	slices.Sort(hours)
-	ix.buckets = make([]bucket, len(hours))
-	for i, h := range hours {
-		b := byHour[h]
-		to := &ix.buckets[i]
-		to.hour, to.lo, to.hi, to.count, to.pile, to.static = h, b.lo, b.hi, b.count, b.pile, b.static
+	ix := &index{gen: g, buckets: make([]*bucket, 0, len(byHour))}
+	for _, h := range slices.Sorted(maps.Keys(byHour)) {
+		ix.buckets = append(ix.buckets, byHour[h])
 	}
 	return ix
+}
+
+// spread shares Count records out over the hours of the span, by how much the
+// company works in each, exactly and in whole numbers.
+func spread(g *generator) []*bucket {
+	if g.opt.Count == 0 {
+		return nil
+	}
+	start, end := g.opt.Start.UnixMilli(), g.opt.End.UnixMilli()
+	middle := floorHour(start + (end-start)/2)
+	var hours []*bucket
+	var upTo []uint64 // the weight of an hour and of all before it
+	var total uint64
+	for h := floorHour(start); h <= floorHour(end-1); h++ {
+		b := &bucket{hour: h, lo: max(start, h*hourMS), hi: min(end, (h+1)*hourMS)}
+		total += 1 + g.co.load(h)*uint64(b.hi-b.lo)/1000
+		hours, upTo = append(hours, b), append(upTo, total)
+	}
+	count := uint64(g.opt.Count - g.opt.Pile.Size)
+	var given uint64
+	for i, b := range hours {
+		n := mulDiv(count, upTo[i], total)
+		b.count = int(n - given)
+		given = n
+		if b.hour == middle {
+			b.pile = g.opt.Pile.Size
+			b.count += b.pile
+		}
+	}
+	return slices.DeleteFunc(hours, func(b *bucket) bool { return b.count == 0 })
 }
 
 func floorHour(ms int64) int64 {
@@ -134,7 +118,7 @@ func mulDiv(a, b, c uint64) uint64 {
 
 // filled returns the bucket with its entries made.
 func (ix *index) filled(i int) *bucket {
-	b := &ix.buckets[i]
+	b := ix.buckets[i]
 	b.once.Do(func() {
 		b.entries = append(ix.gen.entries(b), b.static...)
 		tie := ix.gen.tie
@@ -199,7 +183,7 @@ func (ix *index) bySaved(lo, hi int64, desc bool, f func(spot) bool) {
 		if desc {
 			i = end - 1 - (k - first)
 		}
-		b := &ix.buckets[refs[i].bucket]
+		b := ix.buckets[refs[i].bucket]
 		if !f(spot{b, &b.entries[refs[i].at]}) {
 			return
 		}
@@ -222,7 +206,7 @@ func (ix *index) sortByCreated() {
 		if x.created != y.created {
 			return cmp.Compare(x.created, y.created)
 		}
-		bx, by := &ix.buckets[x.bucket], &ix.buckets[y.bucket]
+		bx, by := ix.buckets[x.bucket], ix.buckets[y.bucket]
 		return cmp.Compare(tie(bx.hour, bx.entries[x.at]), tie(by.hour, by.entries[y.at]))
 	})
 	ix.byCreated = refs
@@ -237,7 +221,7 @@ func (ix *index) countDates(lo, hi, now int64) int {
 	total := 0
 	first := sort.Search(len(ix.buckets), func(i int) bool { return ix.buckets[i].hour >= floorHour(lo) })
 	for i := first; i < len(ix.buckets) && ix.buckets[i].hour <= floorHour(hi); i++ {
-		raw := &ix.buckets[i]
+		raw := ix.buckets[i]
 		inside := raw.hour*hourMS >= lo && (raw.hour+1)*hourMS-1 <= hi
 		// Nothing is saved later than longestDelay, so an old hour need not be made to be counted.
 		if inside && len(raw.static) == 0 && ix.gen.opt.Revisions == 0 && (raw.hour+1)*hourMS+longestDelay <= now {

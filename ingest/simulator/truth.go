@@ -234,7 +234,7 @@ func (s *Simulator) find(id string) ([]byte, bool) {
 	var best spot
 	var newest staticRecord
 	for ; i < len(s.ids) && s.ids[i].hash == hash; i++ {
-		b := &s.index.buckets[s.ids[i].bucket]
+		b := s.index.buckets[s.ids[i].bucket]
 		at := spot{b, &b.entries[s.ids[i].at]}
 		if at.e.created > now {
 			continue
