@@ -39,6 +39,7 @@ type Append struct {
 	pending  WritableFile
 	err      error // the run cannot go on
 	encoded  sync.Pool
+	encoders chan struct{} // a place for each cell that is being encoded
 }
 
 // batch is what will become true with the next commit.
@@ -102,6 +103,7 @@ func (w *Writer) Begin(run Run) (*Append, error) {
 	a.batch = newBatch()
 	a.dedupe.reset(w)
 	a.encoded.New = func() any { return new([]byte) }
+	a.encoders = make(chan struct{}, openWriters)
 	w.open = a
 	return a, nil
 }
@@ -270,11 +272,19 @@ func (a *Append) takeFrom(c *cell, withSpilled bool) taken {
 
 // put writes or spills what relieve has taken.
 func (a *Append) put(ctx context.Context, c *cell, t taken, write bool) error {
+	if err := a.prepare(); err != nil {
+		return err
+	}
+	return a.putAs(ctx, c, t, write, "")
+}
+
+// putAs is put with a name for the file that was reserved already, or none.
+func (a *Append) putAs(ctx context.Context, c *cell, t taken, write bool, name string) error {
 	var segments []spillSegment
-	err := a.prepare()
-	if err == nil && write {
-		err = a.writeCell(ctx, c.partition, t)
-	} else if err == nil {
+	var err error
+	if write {
+		err = a.writeCell(ctx, c.partition, t, name)
+	} else {
 		a.mu.Lock()
 		segments, err = a.spill.put(t)
 		a.mu.Unlock()
@@ -316,19 +326,30 @@ func (a *Append) prepare() error {
 }
 
 // reserve takes names for files to come and makes them durable in the pending
-// file, before any of the files exists.
-func (a *Append) reserve(name func(n int) string) (string, error) {
+// file, all with one sync, before any of the files exists.
+func (a *Append) reserve(names ...func(n int) string) ([]string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	rel := name(a.nextFile)
-	a.nextFile++
-	if _, err := a.pending.Write([]byte(rel + "\n")); err != nil {
-		return "", err
+	var lines []byte
+	var reserved []string
+	for _, name := range names {
+		rel := name(a.nextFile)
+		a.nextFile++
+		reserved = append(reserved, rel)
+		lines = append(append(lines, rel...), '\n')
+	}
+	if _, err := a.pending.Write(lines); err != nil {
+		return nil, err
 	}
 	if err := a.pending.Sync(); err != nil {
-		return "", err
+		return nil, err
 	}
-	return rel, a.makeDirs(path.Dir(rel))
+	for _, rel := range reserved {
+		if err := a.makeDirs(path.Dir(rel)); err != nil {
+			return nil, err
+		}
+	}
+	return reserved, nil
 }
 
 // makeDirs makes the directories of a file and notes those whose names have to
@@ -407,10 +428,8 @@ func (a *Append) commit(ctx context.Context, c Commit) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	for _, dir := range sortedKeys(a.batch.dirs) {
-		if err := a.w.opts.FS.SyncDir(a.w.layout.path(dir)); err != nil {
-			return Receipt{}, err
-		}
+	if err := a.syncDirs(); err != nil {
+		return Receipt{}, err
 	}
 	a.takeFacts(c.Run)
 	actions, err := a.actions()
@@ -463,21 +482,40 @@ func (a *Append) tenantChange() *Tenant {
 	return &t
 }
 
-// drain writes all that waits, on two processors.
+// syncDirs makes the names of the batch's files durable.
+func (a *Append) syncDirs() error {
+	var g errgroup.Group
+	g.SetLimit(syncsAtOnce)
+	for _, dir := range sortedKeys(a.batch.dirs) {
+		g.Go(func() error { return a.w.opts.FS.SyncDir(a.w.layout.path(dir)) })
+	}
+	return g.Wait()
+}
+
+// drain writes all that waits. Most of the time of a small file is its sync,
+// and a disk takes many at once; so more files are under way than may be
+// encoded (Append.encoders).
 func (a *Append) drain(ctx context.Context) error {
-	cells := make([]*cell, 0, len(a.cells))
+	var cells []*cell
 	for _, c := range a.cells {
-		cells = append(cells, c)
+		if len(c.rows) > 0 || len(c.spilled) > 0 {
+			cells = append(cells, c)
+		}
 	}
 	slices.SortFunc(cells, func(x, y *cell) int {
 		return cmpOr(int(x.partition.Day)-int(y.partition.Day), cmpInt(x.partition.Service, y.partition.Service))
 	})
+	names := make([]func(int) string, len(cells))
+	for i, c := range cells {
+		names[i] = func(n int) string { return dataName(c.partition, a.run.RunID, n) }
+	}
+	reserved, err := a.reserve(names...)
+	if err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(2) // an open Parquet writer costs memory
-	for _, c := range cells {
-		if len(c.rows) == 0 && len(c.spilled) == 0 {
-			continue
-		}
+	g.SetLimit(syncsAtOnce)
+	for i, c := range cells {
 		g.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -485,7 +523,7 @@ func (a *Append) drain(ctx context.Context) error {
 			a.mu.Lock()
 			t := a.takeFrom(c, true)
 			a.mu.Unlock()
-			return a.put(ctx, c, t, true)
+			return a.putAs(ctx, c, t, true, reserved[i])
 		})
 	}
 	if err := g.Wait(); err != nil {

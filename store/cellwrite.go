@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/parquet/file"
 )
@@ -13,8 +14,14 @@ import (
 // lake only with the commit.
 
 // writeCell judges a cell's rows and writes those that are new. Files that
-// hold a row that is no longer current are written again without it.
-func (a *Append) writeCell(ctx context.Context, p Partition, t taken) error {
+// hold a row that is no longer current are written again without it. name is
+// what was reserved for the new file; empty: nothing was.
+func (a *Append) writeCell(ctx context.Context, p Partition, t taken, name string) error {
+	// Waiting rows, ids and Parquet writers cost memory, so only a few cells are
+	// here at a time; the last step, waiting for the disk, is none of that.
+	a.encoders <- struct{}{}
+	leave := sync.OnceFunc(func() { <-a.encoders })
+	defer leave()
 	if err := a.spill.load(&t); err != nil {
 		return err
 	}
@@ -32,7 +39,7 @@ func (a *Append) writeCell(ctx context.Context, p Partition, t taken) error {
 			return err
 		}
 	}
-	path, err := a.writeNewRows(p, &t, v)
+	path, err := a.writeNewRows(p, &t, v, name, leave)
 	if err != nil {
 		return err
 	}
@@ -85,11 +92,18 @@ func (a *Append) cellFiles(p Partition, committed []string) []string {
 	return files
 }
 
-func (a *Append) writeNewRows(p Partition, t *taken, v *verdict) (string, error) {
+func (a *Append) writeNewRows(p Partition, t *taken, v *verdict, name string, leave func()) (string, error) {
 	if len(v.keep) == len(v.dropped) {
 		return "", nil
 	}
-	f, err := a.newTable(func(n int) string { return dataName(p, a.run.RunID, n) }, Columns, false)
+	if name == "" {
+		reserved, err := a.reserve(func(n int) string { return dataName(p, a.run.RunID, n) })
+		if err != nil {
+			return "", err
+		}
+		name = reserved[0]
+	}
+	f, err := a.newTable(name, Columns, false)
 	if err != nil {
 		return "", err
 	}
@@ -107,13 +121,22 @@ func (a *Append) writeNewRows(p Partition, t *taken, v *verdict) (string, error)
 			return "", f.abandon(err)
 		}
 	}
+	if err := f.table.close(); err != nil {
+		return "", f.abandon(err)
+	}
+	*t = taken{}
+	leave()
 	return f.path, a.finish(f)
 }
 
 // rewrite copies a file of the cell without some of its rows and puts the copy
 // in its place.
 func (a *Append) rewrite(ctx context.Context, p Partition, path string, without map[int32]bool) error {
-	f, err := a.newTable(func(n int) string { return dataName(p, a.run.RunID, n) }, Columns, false)
+	reserved, err := a.reserve(func(n int) string { return dataName(p, a.run.RunID, n) })
+	if err != nil {
+		return err
+	}
+	f, err := a.newTable(reserved[0], Columns, false)
 	if err != nil {
 		return err
 	}
@@ -127,6 +150,9 @@ func (a *Append) rewrite(ctx context.Context, p Partition, path string, without 
 		return err
 	})
 	if err != nil {
+		return f.abandon(err)
+	}
+	if err := f.table.close(); err != nil {
 		return f.abandon(err)
 	}
 	if f.table.rows == 0 {
@@ -156,11 +182,8 @@ type openFile struct {
 	partition Partition
 }
 
-func (a *Append) newFile(name func(n int) string) (*openFile, error) {
-	rel, err := a.reserve(name)
-	if err != nil {
-		return nil, err
-	}
+// newFile begins a file whose name is reserved.
+func (a *Append) newFile(rel string) (*openFile, error) {
 	temp := a.w.layout.path(tempName(rel))
 	f, err := a.w.opts.FS.Create(temp, a.w.layout.fileMode())
 	if err != nil {
@@ -169,8 +192,9 @@ func (a *Append) newFile(name func(n int) string) (*openFile, error) {
 	return &openFile{fs: a.w.opts.FS, path: rel, temp: temp, f: f}, nil
 }
 
-func (a *Append) newTable(name func(n int) string, columns []Column, withKeys bool) (*openFile, error) {
-	f, err := a.newFile(name)
+// newTable begins a Parquet file of rows.
+func (a *Append) newTable(rel string, columns []Column, withKeys bool) (*openFile, error) {
+	f, err := a.newFile(rel)
 	if err != nil {
 		return nil, err
 	}
@@ -209,11 +233,8 @@ func (f *openFile) newFile(rows int64, stats Stats) newFile {
 	return newFile{path: f.path, partition: f.partition, size: f.sink.size, sha256: f.sink.hex(), rows: rows, stats: stats}
 }
 
-// finish ends a file of activities and adds it to the batch.
+// finish seals a closed file of activities and adds it to the batch.
 func (a *Append) finish(f *openFile) error {
-	if err := f.table.close(); err != nil {
-		return f.abandon(err)
-	}
 	if err := f.seal(a.w.layout); err != nil {
 		return err
 	}
@@ -228,7 +249,11 @@ func (a *Append) writeRevisions() error {
 	if len(a.batch.revisions) == 0 {
 		return nil
 	}
-	f, err := a.newTable(func(n int) string { return sideName(revisionsDir, a.run.RunID, n) }, RevisionColumns, true)
+	reserved, err := a.reserve(func(n int) string { return sideName(revisionsDir, a.run.RunID, n) })
+	if err != nil {
+		return err
+	}
+	f, err := a.newTable(reserved[0], RevisionColumns, true)
 	if err != nil {
 		return err
 	}
@@ -258,7 +283,11 @@ func (a *Append) writeQuarantine() ([]newFile, error) {
 	if len(a.batch.quarantine) == 0 {
 		return nil, nil
 	}
-	f, err := a.newFile(func(n int) string { return sideName(quarantineDir, a.run.RunID, n) })
+	reserved, err := a.reserve(func(n int) string { return sideName(quarantineDir, a.run.RunID, n) })
+	if err != nil {
+		return nil, err
+	}
+	f, err := a.newFile(reserved[0])
 	if err != nil {
 		return nil, err
 	}

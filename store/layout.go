@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -25,6 +26,7 @@ const (
 	readersName   = "readers"
 	headName      = "head"
 	pendingPrefix = "pending-"
+	spillPrefix   = "spill-"
 )
 
 const (
@@ -39,13 +41,40 @@ const (
 	// bufferBudget is the memory that waiting rows may take. The process needs
 	// about 150 MB more.
 	bufferBudget = 160 << 20
+	// openWriters is how many cells are encoded at once; each costs memory.
+	openWriters = 2
+	// syncsAtOnce is how many files and directories are synced at once: the
+	// journal of the file system takes them together.
+	syncsAtOnce = 8
 	// idleRows: a partition that has seen no row while so many others went by is
 	// finished, in input sorted by time.
 	idleRows = 20_000
 	// fileRawBytes is the most raw bytes that go into one file, so that sorting
 	// a partition stays within bounded memory.
 	fileRawBytes = 96 << 20
+	// sideBytes is the memory that quarantined records may take, and that
+	// revisions may take, before they go into a file of their own.
+	sideBytes = 16 << 20
+	// openWriters is how many Parquet files are written at once: each costs
+	// some ten megabytes.
+	openWriters = 2
 )
+
+// limits are those of the above that a test makes small, so that a few rows
+// meet all of them. 0: the product's.
+type limits struct {
+	buffer   int
+	idleRows int64
+	fileRaw  int64
+	side     int
+}
+
+func (l limits) orDefaults() limits {
+	return limits{
+		buffer: cmp.Or(l.buffer, bufferBudget), idleRows: cmp.Or(l.idleRows, idleRows),
+		fileRaw: cmp.Or(l.fileRaw, fileRawBytes), side: cmp.Or(l.side, sideBytes),
+	}
+}
 
 // layout builds the paths of one lake.
 type layout struct {
