@@ -22,7 +22,8 @@ import (
 // known about how it was collected. A batch that is not committed never
 // happened.
 //
-// Add may be called from several goroutines at once; nothing else may.
+// Add, Quarantine and Run may be called from several goroutines at once;
+// nothing else may.
 type Append struct {
 	w   *Writer
 	run Run
@@ -39,6 +40,7 @@ type Append struct {
 	pending  WritableFile
 	err      error // the run cannot go on
 	encoded  sync.Pool
+	room     *sync.Cond    // a cell has been written or spilled
 	encoders chan struct{} // a place for each cell that is being encoded
 }
 
@@ -46,9 +48,8 @@ type Append struct {
 type batch struct {
 	adds       map[string]newFile // by path in the lake
 	removes    map[string]File    // committed files that are replaced
-	revisions  []revisionRow
-	sideFiles  []newFile // of revisions, written already
-	quarantine []Quarantined
+	revisions  sideRows[revisionRow]
+	quarantine sideRows[Quarantined]
 	bad        map[[32]byte]bool // of this batch
 	seen       map[string]int64
 	dirs       map[string]bool // to be synced
@@ -99,10 +100,22 @@ func (w *Writer) Begin(run Run) (*Append, error) {
 	if !validRunID(run.RunID) {
 		return nil, fmt.Errorf("begin a run: %q is no run id", run.RunID)
 	}
+	// Its files would have the names of those the lake has.
+	if w.state.runs[run.RunID] != nil {
+		return nil, fmt.Errorf("begin a run: the lake has a run %q already", run.RunID)
+	}
+	// The log may have been read again since the lake was opened.
+	if err := w.writable(); err != nil {
+		return nil, w.fault("write to lake", err)
+	}
+	if err := w.CheckTenant(run.Host); err != nil {
+		return nil, err
+	}
 	a := &Append{w: w, run: run, cells: map[Partition]*cell{}, nextFile: 1}
 	a.batch = newBatch()
 	a.dedupe.reset(w)
 	a.encoded.New = func() any { return new([]byte) }
+	a.room = sync.NewCond(&a.mu)
 	a.encoders = make(chan struct{}, openWriters)
 	w.open = a
 	return a, nil
@@ -120,7 +133,7 @@ func newBatch() batch {
 func (a *Append) Run() Run {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.run
+	return a.run.clone()
 }
 
 // Add takes a record into the batch. The row may be used again at once. An
@@ -136,6 +149,10 @@ func (a *Append) Add(ctx context.Context, r *Row) error {
 		return a.fail(err)
 	}
 	victim, t, write := a.relieve(r.Partition())
+	for victim == nil && a.memory >= a.limits().buffer && a.anyBusy() {
+		a.room.Wait()
+		victim, t, write = a.relieve(r.Partition())
+	}
 	a.mu.Unlock()
 	if victim == nil {
 		return nil
@@ -234,13 +251,24 @@ func (a *Append) severalTenants() bool {
 	return a.w.state.tenant.Several
 }
 
+func (a *Append) limits() limits { return a.w.opts.limits }
+
+func (a *Append) anyBusy() bool {
+	for _, c := range a.cells {
+		if c.busy {
+			return true
+		}
+	}
+	return false
+}
+
 // relieve chooses, when memory is used up, what leaves it. Called with the
 // mutex held.
 func (a *Append) relieve(last Partition) (c *cell, t taken, write bool) {
-	if c := a.cells[last]; c.raw >= fileRawBytes && !c.busy {
+	if c := a.cells[last]; c.raw >= a.limits().fileRaw && !c.busy {
 		return c, a.takeFrom(c, true), true
 	}
-	if a.memory < bufferBudget {
+	if a.memory < a.limits().buffer {
 		return nil, taken{}, false
 	}
 	var idle, largest *cell
@@ -258,7 +286,7 @@ func (a *Append) relieve(last Partition) (c *cell, t taken, write bool) {
 	switch {
 	case idle == nil: // all of them are on their way out
 		return nil, taken{}, false
-	case a.rowCount-idle.lastRow >= idleRows:
+	case a.rowCount-idle.lastRow >= a.limits().idleRows:
 		return idle, a.takeFrom(idle, true), true
 	default:
 		return largest, a.takeFrom(largest, false), false
@@ -273,9 +301,20 @@ func (a *Append) takeFrom(c *cell, withSpilled bool) taken {
 // put writes or spills what relieve has taken.
 func (a *Append) put(ctx context.Context, c *cell, t taken, write bool) error {
 	if err := a.prepare(); err != nil {
+		a.release(c, t, nil)
 		return err
 	}
 	return a.putAs(ctx, c, t, write, "")
+}
+
+// release ends what takeFrom has begun.
+func (a *Append) release(c *cell, t taken, segments []spillSegment) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.memory -= t.memory
+	c.spilled = append(c.spilled, segments...)
+	c.busy = false
+	a.room.Broadcast()
 }
 
 // putAs is put with a name for the file that was reserved already, or none.
@@ -289,11 +328,7 @@ func (a *Append) putAs(ctx context.Context, c *cell, t taken, write bool, name s
 		segments, err = a.spill.put(t)
 		a.mu.Unlock()
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.memory -= t.memory
-	c.spilled = append(c.spilled, segments...)
-	c.busy = false
+	a.release(c, t, segments)
 	return err
 }
 
@@ -330,6 +365,9 @@ func (a *Append) prepare() error {
 func (a *Append) reserve(names ...func(n int) string) ([]string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if len(names) == 0 {
+		return nil, nil
+	}
 	var lines []byte
 	var reserved []string
 	for _, name := range names {
@@ -372,37 +410,44 @@ func (a *Append) makeDirs(rel string) error {
 // Quarantine takes a record that could not be lifted into the batch. Bytes
 // that the lake's quarantine holds already are only counted.
 func (a *Append) Quarantine(ctx context.Context, q Quarantined) error {
+	full, err := a.quarantine(ctx, q)
+	if err == nil && len(full) > 0 {
+		err = a.writeQuarantine(full)
+	}
+	return a.fail(err)
+}
+
+// quarantine answers what has to leave memory.
+func (a *Append) quarantine(ctx context.Context, q Quarantined) ([]Quarantined, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.err != nil {
-		return a.err
+		return nil, a.err
 	}
 	if err := a.startBatch(); err != nil {
-		return err
+		return nil, err
 	}
 	a.run.Records++
 	a.run.Bytes += int64(len(q.Bytes))
 	known, err := a.dedupe.knownBad(ctx)
 	if err != nil {
-		a.err = a.w.fault("read quarantine of lake", err)
-		return a.err
+		return nil, err
 	}
 	sum := sha256.Sum256(q.Bytes)
 	if known[sum] || a.batch.bad[sum] {
 		a.run.Duplicates++
 		a.batch.seen[hex.EncodeToString(sum[:])]++
-		return nil
+		return nil, nil
 	}
 	a.batch.bad[sum] = true
 	a.run.Quarantined++
 	q.Bytes = slices.Clone(q.Bytes)
-	a.batch.quarantine = append(a.batch.quarantine, q)
-	return nil
+	return a.batch.quarantine.add(a.limits().side, len(q.Bytes), q), nil
 }
 
-// Commit writes what still waits and makes the batch true. After an error the
-// lake is as it was before the batch, and only Abort may follow; the exception
-// is a context that ended: then too nothing was committed.
+// Commit writes what still waits and makes the batch true. After an error only
+// Abort may follow. The lake is then as it was before the batch, also after a
+// context that ended; unless the error is a *CommittedError.
 func (a *Append) Commit(ctx context.Context, c Commit) (Receipt, error) {
 	if a.err != nil {
 		return Receipt{}, a.err
@@ -421,11 +466,10 @@ func (a *Append) commit(ctx context.Context, c Commit) (Receipt, error) {
 	if err := a.drain(ctx); err != nil {
 		return Receipt{}, err
 	}
-	if err := a.writeRevisions(); err != nil {
+	if err := a.writeRevisions(a.batch.revisions.take()); err != nil {
 		return Receipt{}, err
 	}
-	quarantine, err := a.writeQuarantine()
-	if err != nil {
+	if err := a.writeQuarantine(a.batch.quarantine.take()); err != nil {
 		return Receipt{}, err
 	}
 	if err := a.syncDirs(); err != nil {
@@ -436,19 +480,24 @@ func (a *Append) commit(ctx context.Context, c Commit) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	run := a.run
+	run := a.run.clone()
 	f := &facts{
 		Ingested: a.ingested, RunID: run.RunID, Run: &run, Tenant: a.tenantChange(), Pages: c.Pages,
-		Coverage: c.Coverage, Cursors: c.Cursors, Quarantine: sideAdd(quarantine), Revisions: sideAdd(a.batch.sideFiles), Seen: a.batch.seen,
+		Coverage: c.Coverage, Cursors: c.Cursors, Quarantine: sideAdd(a.batch.quarantine.files), Revisions: sideAdd(a.batch.revisions.files), Seen: a.batch.seen,
 	}
-	files := len(a.batch.adds)
-	if err := a.w.commit(ctx, actions, f, "WRITE", len(a.batch.removes) == 0); err != nil {
+	files, before := len(a.batch.adds), a.w.state.table.Version
+	err = a.w.commit(ctx, actions, f, "WRITE", len(a.batch.removes) == 0)
+	receipt := Receipt{Version: a.w.state.table.Version, Head: a.w.state.head, Run: run, Files: files}
+	switch {
+	case receipt.Version == before:
 		return Receipt{}, err
+	case err == nil:
+		err = a.endBatch()
 	}
-	if err := a.endBatch(); err != nil {
-		return Receipt{}, fmt.Errorf("commit %d is in the log, but tidying up after it failed: %w", a.w.state.table.Version, err)
+	if err != nil {
+		err = &CommittedError{Receipt: receipt, Err: err}
 	}
-	return Receipt{Version: a.w.state.table.Version, Head: a.w.state.head, Run: run, Files: files}, nil
+	return receipt, err
 }
 
 // takeFacts takes over what the caller knows of the run; the counts of records
@@ -635,6 +684,9 @@ func (a *Append) Abort() {
 		return
 	}
 	a.w.state = state
+	if a.w.settleLog() != nil {
+		return // the next writer tidies up
+	}
 	a.w.sweepPending(a.w.layout.pending(a.run.RunID))
 }
 

@@ -101,7 +101,7 @@ type spillFile struct {
 }
 
 func newSpillFile(dir string) (*spillFile, error) {
-	f, err := os.CreateTemp(dir, "spill-")
+	f, err := os.CreateTemp(dir, spillPrefix)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -28,12 +29,16 @@ func sameRecord(a, b *Row) bool {
 	return err == nil && bytes.Equal(ca, cb)
 }
 
+// maxNesting is more than the decoder of any record lets pass; what nests
+// deeper has no canonical text, and only equal bytes are equal then.
+const maxNesting = 1000
+
 // canonical writes valid JSON in its canonical text.
 func canonical(raw []byte) ([]byte, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	var out strings.Builder
-	if err := canonicalValue(d, &out); err != nil {
+	if err := canonicalValue(d, &out, maxNesting); err != nil {
 		return nil, err
 	}
 	if _, err := d.Token(); err != io.EOF {
@@ -42,24 +47,26 @@ func canonical(raw []byte) ([]byte, error) {
 	return []byte(out.String()), nil
 }
 
-// canonicalValue follows the nesting of the record, which the decoder has
-// bounded before the row came here.
-func canonicalValue(d *json.Decoder, out *strings.Builder) error {
+// canonicalValue writes one value with at most this much nesting.
+func canonicalValue(d *json.Decoder, out *strings.Builder, nesting int) error {
 	tok, err := d.Token()
 	if err != nil {
 		return err
 	}
+	if nesting == 0 {
+		return errors.New("it nests too deep")
+	}
 	switch t := tok.(type) {
 	case json.Delim:
 		if t == '{' {
-			return canonicalObject(d, out)
+			return canonicalObject(d, out, nesting)
 		}
 		out.WriteByte('[')
 		for n := 0; d.More(); n++ {
 			if n > 0 {
 				out.WriteByte(',')
 			}
-			if err := canonicalValue(d, out); err != nil {
+			if err := canonicalValue(d, out, nesting-1); err != nil {
 				return err
 			}
 		}
@@ -82,7 +89,7 @@ func canonicalValue(d *json.Decoder, out *strings.Builder) error {
 	return nil
 }
 
-func canonicalObject(d *json.Decoder, out *strings.Builder) error {
+func canonicalObject(d *json.Decoder, out *strings.Builder, nesting int) error {
 	type member struct{ key, text string }
 	var members []member
 	for d.More() {
@@ -92,7 +99,7 @@ func canonicalObject(d *json.Decoder, out *strings.Builder) error {
 		}
 		key, _ := tok.(string)
 		var value strings.Builder
-		if err := canonicalValue(d, &value); err != nil {
+		if err := canonicalValue(d, &value, nesting-1); err != nil {
 			return err
 		}
 		members = append(members, member{key, value.String()})

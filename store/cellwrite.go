@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"slices"
 	"sync"
 
@@ -34,8 +35,8 @@ func (a *Append) writeCell(ctx context.Context, p Partition, t taken, name strin
 	if err != nil {
 		return err
 	}
-	for fileNo, rows := range v.replaced {
-		if err := a.rewrite(ctx, p, idx.files[fileNo], rows); err != nil {
+	for _, fileNo := range slices.Sorted(maps.Keys(v.replaced)) {
+		if err := a.rewrite(ctx, p, idx.files[fileNo], v.replaced[fileNo]); err != nil {
 			return err
 		}
 	}
@@ -43,19 +44,43 @@ func (a *Append) writeCell(ctx context.Context, p Partition, t taken, name strin
 	if err != nil {
 		return err
 	}
-	if len(v.replaced) > 0 || len(v.dropped) > 0 {
-		a.dedupe.forget(p) // places have moved
-	} else {
+	if len(v.replaced) == 0 && len(v.dropped) == 0 { // else places have moved
 		idx.settle(path)
 		a.dedupe.keep(p, idx)
 	}
+	var full []revisionRow
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.run.Added += v.added
 	a.run.Duplicates += v.duplicates
 	a.run.Revisions += v.revised
-	a.batch.revisions = append(a.batch.revisions, v.revisions...)
-	return nil
+	for _, r := range v.revisions {
+		full = append(full, a.batch.revisions.add(a.limits().side, len(r.encoded), r)...)
+	}
+	a.mu.Unlock()
+	return a.writeRevisions(full)
+}
+
+// sideRows are rows of a side table that wait for their file, and the files
+// that are whole already.
+type sideRows[T any] struct {
+	rows  []T
+	bytes int
+	files []newFile
+}
+
+// add takes a row and answers all that wait when there are enough for a file.
+func (s *sideRows[T]) add(limit, size int, row T) []T {
+	s.rows = append(s.rows, row)
+	if s.bytes += size; s.bytes < limit {
+		return nil
+	}
+	return s.take()
+}
+
+func (s *sideRows[T]) take() []T {
+	rows := s.rows
+	s.rows, s.bytes = nil, 0
+	return rows
 }
 
 // settle gives the rows that waited their place in the file just written.
@@ -141,16 +166,20 @@ func (a *Append) rewrite(ctx context.Context, p Partition, path string, without 
 		return err
 	}
 	f.partition = p
+	var werr error
 	err = readRows(ctx, a.w.layout.path(path), func(r *Row, index int64) error {
 		if without[int32(index)] {
 			return nil
 		}
-		err := f.table.append(r, nil)
+		werr = f.table.append(r, nil)
 		r.Text = nil // the writer has it now
-		return err
+		return werr
 	})
+	if werr != nil {
+		return f.abandon(werr)
+	}
 	if err != nil {
-		return f.abandon(err)
+		return f.abandon(readFault(ctx, path, err))
 	}
 	if err := f.table.close(); err != nil {
 		return f.abandon(err)
@@ -217,13 +246,14 @@ func (f *openFile) abandon(err error) error {
 
 // seal makes the file whole and durable under its own name.
 func (f *openFile) seal(l layout) error {
+	// The mode comes first, so that the sync covers it.
+	if err := f.fs.Chmod(f.temp, l.dataMode()); err != nil {
+		return f.abandon(err)
+	}
 	if err := f.f.Sync(); err != nil {
 		return f.abandon(err)
 	}
 	if err := f.f.Close(); err != nil {
-		return err
-	}
-	if err := f.fs.Chmod(f.temp, l.dataMode()); err != nil {
 		return err
 	}
 	return f.fs.Rename(f.temp, l.path(f.path))
@@ -244,9 +274,9 @@ func (a *Append) finish(f *openFile) error {
 	return nil
 }
 
-// writeRevisions writes the batch's payloads that are not current.
-func (a *Append) writeRevisions() error {
-	if len(a.batch.revisions) == 0 {
+// writeRevisions writes a file of payloads that are not current.
+func (a *Append) writeRevisions(rows []revisionRow) error {
+	if len(rows) == 0 {
 		return nil
 	}
 	reserved, err := a.reserve(func(n int) string { return sideName(revisionsDir, a.run.RunID, n) })
@@ -258,8 +288,8 @@ func (a *Append) writeRevisions() error {
 		return err
 	}
 	var row Row
-	for i := range a.batch.revisions {
-		rev := &a.batch.revisions[i]
+	for i := range rows {
+		rev := &rows[i]
 		if _, err := decodeRow(rev.encoded, &row); err != nil {
 			return f.abandon(err)
 		}
@@ -274,31 +304,39 @@ func (a *Append) writeRevisions() error {
 	if err := f.seal(a.w.layout); err != nil {
 		return err
 	}
-	a.batch.sideFiles = append(a.batch.sideFiles, f.newFile(f.table.rows, f.table.stats))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.batch.revisions.files = append(a.batch.revisions.files, f.newFile(f.table.rows, f.table.stats))
 	return nil
 }
 
-// writeQuarantine writes the batch's new records that could not be lifted.
-func (a *Append) writeQuarantine() ([]newFile, error) {
-	if len(a.batch.quarantine) == 0 {
-		return nil, nil
+// writeQuarantine writes a file of new records that could not be lifted.
+func (a *Append) writeQuarantine(rows []Quarantined) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := a.prepare(); err != nil {
+		return err
 	}
 	reserved, err := a.reserve(func(n int) string { return sideName(quarantineDir, a.run.RunID, n) })
 	if err != nil {
-		return nil, err
+		return err
 	}
 	f, err := a.newFile(reserved[0])
 	if err != nil {
-		return nil, err
+		return err
 	}
 	f.sink = newHashingWriter(f.f)
-	if err := writeQuarantineFile(f.sink, a.batch.quarantine, a.run.RunID, a.ingested); err != nil {
-		return nil, f.abandon(err)
+	if err := writeQuarantineFile(f.sink, rows, a.run.RunID, a.ingested); err != nil {
+		return f.abandon(err)
 	}
 	if err := f.seal(a.w.layout); err != nil {
-		return nil, err
+		return err
 	}
-	return []newFile{f.newFile(int64(len(a.batch.quarantine)), emptyStats())}, nil
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.batch.quarantine.files = append(a.batch.quarantine.files, f.newFile(int64(len(rows)), emptyStats()))
+	return nil
 }
 
 // writeQuarantineFile writes the table's own few columns.

@@ -114,11 +114,16 @@ func (d *dedupe) committed(b batch) {
 func (d *dedupe) key(id []byte) uint64 { return maphash.Bytes(d.seed, id) }
 
 // cellIndex answers the index of a cell: of its committed files, with what the
-// batch under way has added and replaced.
+// batch under way has added and replaced. It is the caller's alone until keep
+// takes it back.
 func (a *Append) cellIndex(ctx context.Context, p Partition) (*cellIndex, error) {
 	d := &a.dedupe
 	d.mu.Lock()
 	idx := d.cells[p]
+	if idx != nil {
+		d.kept -= len(idx.rows)
+		delete(d.cells, p)
+	}
 	committed := append([]string{}, d.files[p]...)
 	d.mu.Unlock()
 	if idx != nil {
@@ -156,18 +161,15 @@ func (d *dedupe) indexFile(ctx context.Context, idx *cellIndex, path string) err
 		return nil
 	})
 	if err != nil {
-		return &DamageError{Path: path, What: err.Error()}
+		return readFault(ctx, path, err)
 	}
 	return nil
 }
 
-// keep remembers an index for the next batch, within bounds; forget drops it.
+// keep remembers an index for the next batch, within bounds.
 func (d *dedupe) keep(p Partition, idx *cellIndex) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if old := d.cells[p]; old != nil {
-		d.kept -= len(old.rows)
-	}
 	d.cells[p] = idx
 	d.kept += len(idx.rows)
 	for q, other := range d.cells {
@@ -178,15 +180,6 @@ func (d *dedupe) keep(p Partition, idx *cellIndex) {
 			d.kept -= len(other.rows)
 			delete(d.cells, q)
 		}
-	}
-}
-
-func (d *dedupe) forget(p Partition) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if idx := d.cells[p]; idx != nil {
-		d.kept -= len(idx.rows)
-		delete(d.cells, p)
 	}
 }
 
@@ -203,7 +196,7 @@ func (d *dedupe) inRevisions(ctx context.Context, r *Row, add bool) (bool, error
 				return nil
 			})
 			if err != nil {
-				return false, &DamageError{Path: f.Path, What: err.Error()}
+				return false, readFault(ctx, f.Path, err)
 			}
 		}
 		d.revisionsRead = true
@@ -248,7 +241,7 @@ func (d *dedupe) knownBad(ctx context.Context) (map[[32]byte]bool, error) {
 			return nil
 		})
 		if err != nil {
-			return nil, &DamageError{Path: f.Path, What: err.Error()}
+			return nil, readFault(ctx, f.Path, err)
 		}
 	}
 	d.bad = bad
@@ -406,7 +399,7 @@ func (a *Append) rivals(ctx context.Context, idx *cellIndex, t *taken) (map[plac
 			return nil
 		})
 		if err != nil {
-			return nil, &DamageError{Path: path, What: err.Error()}
+			return nil, readFault(ctx, path, err)
 		}
 	}
 	return found, nil

@@ -5,7 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -141,6 +145,11 @@ func (s *fold) apply(version int64, entry []byte, actions []delta.Action) error 
 	if err != nil {
 		return fmt.Errorf("log entry %d: %w", version, err)
 	}
+	if f != nil {
+		if err := errors.Join(f.Revisions.check(revisionsDir), f.Quarantine.check(quarantineDir)); err != nil {
+			return fmt.Errorf("log entry %d: %w", version, err)
+		}
+	}
 	if s.onEntry != nil {
 		s.onEntry(version, entry, actions, f)
 	}
@@ -200,11 +209,40 @@ func (s *fold) applySide(version int64, table map[string]File, c *sideChange) {
 	}
 }
 
+// check keeps a log that was handed to us from naming files elsewhere.
+func (c *sideChange) check(dir string) error {
+	if c == nil {
+		return nil
+	}
+	names := slices.Clone(c.Remove)
+	for _, a := range c.Add {
+		names = append(names, a.Path)
+	}
+	for _, name := range names {
+		if !strings.HasPrefix(name, dir+"/") || path.Clean(name) != name || !filepath.IsLocal(filepath.FromSlash(name)) {
+			return fmt.Errorf("file path %q: want one in %s/", name, dir)
+		}
+	}
+	return nil
+}
+
+// names says whether a file, by its path in the lake, is part of it.
+func (s *fold) names(rel string) bool {
+	if _, ok := s.revisions[rel]; ok {
+		return true
+	}
+	if _, ok := s.quarantine[rel]; ok {
+		return true
+	}
+	name, inTable := strings.CutPrefix(rel, activitiesDir+"/")
+	return inTable && s.table.Has(name)
+}
+
 // snapshot is what a reader gets.
 func (s *fold) snapshot(root string) (*Snapshot, error) {
 	out := &Snapshot{
 		Root: root, Version: s.table.Version, Head: s.head, Tenant: s.tenant, Ingested: s.ingested,
-		Coverage: s.coverage, Cursors: s.cursors, Seen: s.seen, Foreign: s.foreign,
+		Coverage: slices.Clip(s.coverage), Cursors: maps.Clone(s.cursors), Seen: maps.Clone(s.seen), Foreign: slices.Clip(s.foreign),
 		Revisions: sortedFiles(s.revisions), Quarantine: sortedFiles(s.quarantine),
 	}
 	if s.table.MetaData != nil {

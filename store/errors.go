@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -42,15 +43,39 @@ func (e *LakeError) Hint() string {
 	return ""
 }
 
+// CommittedError says that a commit is part of the lake though something went
+// wrong behind it. Nothing has to be fetched again; the next writer tidies up.
+type CommittedError struct {
+	Receipt Receipt
+	Err     error
+}
+
+func (e *CommittedError) Error() string {
+	return fmt.Sprintf("commit %d is in the log, but what follows it failed: %v", e.Receipt.Version, e.Err)
+}
+
+func (e *CommittedError) Unwrap() error { return e.Err }
+
 // DamageError says that what is on the disk is not what was written.
 type DamageError struct {
 	Path string // relative to the lake
 	What string
+	Err  error // what the reader said; may be nil
 }
 
 func (e *DamageError) Error() string { return fmt.Sprintf("%s: %s", e.Path, e.What) }
+func (e *DamageError) Unwrap() error { return e.Err }
 
 // Hint tells the person what to do.
 func (e *DamageError) Hint() string {
 	return "run 'mdcalake verify' for the whole list; put the file back from a copy of the lake"
+}
+
+// readFault names the file of the lake that could not be read. That the
+// context ended is no damage.
+func readFault(ctx context.Context, path string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return &DamageError{Path: path, What: err.Error(), Err: err}
 }

@@ -55,9 +55,6 @@ const (
 	// sideBytes is the memory that quarantined records may take, and that
 	// revisions may take, before they go into a file of their own.
 	sideBytes = 16 << 20
-	// openWriters is how many Parquet files are written at once: each costs
-	// some ten megabytes.
-	openWriters = 2
 )
 
 // limits are those of the above that a test makes small, so that a few rows

@@ -44,6 +44,7 @@ func (d logDir) PutIfAbsent(name string, data []byte) error {
 		return err
 	}
 	if err := writeNew(d.fs, tmp, data, d.layout.dataMode()); err != nil {
+		d.fs.Remove(tmp) // it may hold the last free bytes of the disk
 		return err
 	}
 	if err := d.fs.Link(tmp, filepath.Join(dir, name)); err != nil {

@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Snapshot is what a reader sees of the lake: one version of the log, the
 // files it names, and what folds out of its entries. It never changes.
@@ -83,6 +86,12 @@ type Run struct {
 	Drift map[string]int64 `json:"drift,omitempty"`
 	// LogVersion is the last entry of the run.
 	LogVersion int64 `json:"-"`
+}
+
+// clone is a copy that later records do not change.
+func (r Run) clone() Run {
+	r.Drift = maps.Clone(r.Drift)
+	return r
 }
 
 // Rectangle is one entry of the coverage ledger: event time [Since, Until) by

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,8 @@ type WriterOptions struct {
 	Group       bool             // modes 0750 and 0640 instead of 0700 and 0600
 	// SeveralTenants makes a new lake one that takes more than one tenant.
 	SeveralTenants bool
+
+	limits limits // zero: the product's; tests set small ones
 }
 
 // Writer is a lake opened for writing. There is one per lake at a time, in all
@@ -35,8 +38,10 @@ type Writer struct {
 	dir    string // as the person wrote it
 	opts   WriterOptions
 	lock   *fileLock // nil while the lake does not exist
+	made   bool      // its directories are there, and durable
 	state  *fold
 	open   *Append
+	swept  map[string]bool // replaced files that are deleted already
 }
 
 // OpenWriter opens or will make the lake in dir, takes the writer's lock,
@@ -54,7 +59,8 @@ func OpenWriter(dir string, o WriterOptions) (*Writer, error) {
 		return nil, err
 	}
 	l.group = o.Group
-	w := &Writer{layout: l, dir: dir, opts: o, state: newFold()}
+	o.limits = o.limits.orDefaults()
+	w := &Writer{layout: l, dir: dir, opts: o, state: newFold(), swept: map[string]bool{}}
 	if !isLake(l) {
 		return w, checkNewLake(l, dir)
 	}
@@ -78,17 +84,40 @@ func (w *Writer) begin() error {
 		return err
 	}
 	w.state = state
-	if err := w.state.table.CanWrite(); err != nil {
+	// A crash may have come before the first entry: then make has to go on.
+	w.made = state.table.Version >= 0
+	if err := w.writable(); err != nil {
 		return err
-	}
-	if n := len(state.foreign); n > 0 {
-		return fmt.Errorf("%w: log entry %d is not mdcalake's", ErrForeignCommit, state.foreign[n-1])
 	}
 	if len(state.broken) > 0 {
 		b := state.broken[0]
 		return &DamageError{Path: path.Join(activitiesDir, delta.Dir, delta.EntryName(b.version-1)), What: fmt.Sprintf("it is not the entry that entry %d was written after", b.version)}
 	}
+	if err := w.settleLog(); err != nil {
+		return err
+	}
 	return w.sweep()
+}
+
+// writable says whether we may commit on top of the log as it was read.
+func (w *Writer) writable() error {
+	if err := w.state.table.CanWrite(); err != nil {
+		return err
+	}
+	if n := len(w.state.foreign); n > 0 {
+		return fmt.Errorf("%w: log entry %d is not mdcalake's", ErrForeignCommit, w.state.foreign[n-1])
+	}
+	return nil
+}
+
+// settleLog makes the entries that were read durable. A writer may have died
+// between making its entry visible and syncing the directory; what is deleted
+// on the strength of that entry must not outlive it when the power fails.
+func (w *Writer) settleLog() error {
+	if w.state.table.Version < 0 {
+		return nil
+	}
+	return w.opts.FS.SyncDir(w.layout.logDir())
 }
 
 func (w *Writer) takeLock() error {
@@ -110,22 +139,26 @@ func (w *Writer) takeLock() error {
 	return readers.Close()
 }
 
-// make creates a new lake's directories.
+// make creates a new lake's directories, or those that a crash has kept from
+// being made.
 func (w *Writer) make() error {
-	if w.lock != nil {
+	if w.made {
 		return nil
 	}
 	fsys, mode := w.opts.FS, w.layout.dirMode()
+	above := newParents(w.layout.root)
 	if err := fsys.MkdirAll(w.layout.root, mode); err != nil {
 		return err
 	}
-	if err := w.takeLock(); err != nil {
-		return err
+	if w.lock == nil {
+		if err := w.takeLock(); err != nil {
+			return err
+		}
 	}
 	if err := fsys.MkdirAll(w.layout.logDir(), mode); err != nil {
 		return err
 	}
-	for _, dir := range []string{filepath.Join(w.layout.root, activitiesDir), w.layout.root, filepath.Dir(w.layout.root)} {
+	for _, dir := range append([]string{filepath.Join(w.layout.root, activitiesDir), w.layout.root}, above...) {
 		if err := fsys.SyncDir(dir); err != nil {
 			return err
 		}
@@ -138,7 +171,20 @@ func (w *Writer) make() error {
 	if state.table.Version >= 0 {
 		return fmt.Errorf("%w: it made a lake here just now", ErrLocked)
 	}
+	w.made = true
 	return nil
+}
+
+// newParents are the directories that get a new name when root is made: those
+// above it up to the first that exists, the deepest first.
+func newParents(root string) []string {
+	var dirs []string
+	for dir := filepath.Dir(root); ; dir = filepath.Dir(dir) {
+		dirs = append(dirs, dir)
+		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
+			return dirs
+		}
+	}
 }
 
 // Snapshot is the lake as the last commit left it.
@@ -217,8 +263,9 @@ func (w *Writer) commit(ctx context.Context, actions []delta.Action, f *facts, o
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := delta.WriteEntry(logDir{fs: w.opts.FS, layout: w.layout}, version, entry); err != nil {
-		return err
+	werr := delta.WriteEntry(logDir{fs: w.opts.FS, layout: w.layout}, version, entry)
+	if werr != nil && !w.visible(version, entry) {
+		return werr
 	}
 	decoded, err := delta.Decode(entry)
 	if err != nil {
@@ -227,12 +274,21 @@ func (w *Writer) commit(ctx context.Context, actions []delta.Action, f *facts, o
 	if err := w.state.apply(version, entry, decoded); err != nil {
 		return err
 	}
+	if werr != nil {
+		return werr
+	}
 	// A convenience for people and scripts; the truth is the log.
 	head := fmt.Sprintf("%d:%s\n", version, w.state.head)
 	if err := writeFile(w.opts.FS, w.layout.private(headName), []byte(head), w.layout.fileMode()); err != nil {
-		return fmt.Errorf("commit %d is in the log, but its head could not be written: %w", version, err)
+		return fmt.Errorf("write the head: %w", err)
 	}
 	return nil
+}
+
+// visible says whether the log has this very entry.
+func (w *Writer) visible(version int64, entry []byte) bool {
+	have, err := os.ReadFile(filepath.Join(w.layout.logDir(), delta.EntryName(version)))
+	return err == nil && bytes.Equal(have, entry)
 }
 
 func newTableID() (string, error) {
@@ -274,10 +330,15 @@ func (w *Writer) sweep() error {
 		return err
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), pendingPrefix) {
-			if err := w.sweepPending(w.layout.private(e.Name())); err != nil {
-				return fmt.Errorf("tidy up after an interrupted run: %w", err)
-			}
+		var err error
+		switch {
+		case strings.HasPrefix(e.Name(), pendingPrefix):
+			err = w.sweepPending(w.layout.private(e.Name()))
+		case strings.HasPrefix(e.Name(), spillPrefix): // died before it took the name away
+			err = w.opts.FS.Remove(w.layout.private(e.Name()))
+		}
+		if err != nil {
+			return fmt.Errorf("tidy up after an interrupted run: %w", err)
 		}
 	}
 	if err := w.sweepLog(); err != nil {
@@ -320,16 +381,7 @@ func ownName(rel string) bool {
 
 // committed says whether the log names the file, now or earlier; a file that
 // was removed by a commit is not this sweep's.
-func (w *Writer) committed(rel string) bool {
-	if _, ok := w.state.revisions[rel]; ok {
-		return true
-	}
-	if _, ok := w.state.quarantine[rel]; ok {
-		return true
-	}
-	name, inTable := strings.CutPrefix(rel, activitiesDir+"/")
-	return inTable && w.state.table.Has(name) || w.state.removed[rel]
-}
+func (w *Writer) committed(rel string) bool { return w.state.names(rel) || w.state.removed[rel] }
 
 func (w *Writer) removeIfThere(rel string) error {
 	err := w.opts.FS.Remove(w.layout.path(rel))
@@ -358,18 +410,27 @@ func (w *Writer) sweepLog() error {
 // sweepRemoved deletes the files that our commits took out of their tables,
 // unless a reader is at work: then the next writer does it.
 func (w *Writer) sweepRemoved() error {
-	if len(w.state.removed) == 0 {
+	var due []string
+	for rel := range w.state.removed {
+		// A log that was handed to us may name anything.
+		if !w.swept[rel] && ownName(rel) {
+			due = append(due, rel)
+		}
+	}
+	if len(due) == 0 {
 		return nil
 	}
+	slices.Sort(due)
 	lock, free, err := tryExclusive(w.layout.private(readersName), w.layout.fileMode())
 	if err != nil || !free {
 		return err
 	}
 	defer lock.Close()
-	for rel := range w.state.removed {
+	for _, rel := range due {
 		if err := w.removeIfThere(rel); err != nil {
 			return fmt.Errorf("remove a file that a commit has replaced: %w", err)
 		}
+		w.swept[rel] = true
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path"
+	"path/filepath"
 )
 
 // Action is one line of an entry: exactly one member is set. A line with an
@@ -81,17 +83,18 @@ type Txn struct {
 
 // EncodePath writes a file's path, relative to the table and with slashes, as
 // the log wants it.
-func EncodePath(path string) string { return (&url.URL{Path: path}).EscapedPath() }
+func EncodePath(name string) string { return (&url.URL{Path: name}).EscapedPath() }
 
 // FilePath reads a path of the log. Absolute paths and addresses, which the
 // protocol allows for shallow clones, are refused: a lake holds its own files.
-func FilePath(path string) (string, error) {
-	u, err := url.Parse(path)
+// So are paths that climb out of the table.
+func FilePath(encoded string) (string, error) {
+	u, err := url.Parse(encoded)
 	if err != nil {
-		return "", fmt.Errorf("file path %q in the log: %w", path, err)
+		return "", fmt.Errorf("file path %q in the log: %w", encoded, err)
 	}
-	if u.Scheme != "" || u.Host != "" || u.Path == "" || u.Path[0] == '/' {
-		return "", fmt.Errorf("file path %q in the log: want one relative to the table", path)
+	if u.Scheme != "" || u.Host != "" || u.RawQuery != "" || u.Fragment != "" || u.Path == "." || path.Clean(u.Path) != u.Path || !filepath.IsLocal(filepath.FromSlash(u.Path)) {
+		return "", fmt.Errorf("file path %q in the log: want one relative to the table", encoded)
 	}
 	return u.Path, nil
 }
