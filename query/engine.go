@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
@@ -43,11 +44,14 @@ type Engine struct {
 	leave     func() error
 	templates map[*lakeTable]template
 
-	mu        sync.Mutex
-	warm      *instance // opened by Open, for the first statement
-	open      map[*Rows]bool
-	abandoned int // statements that did not notice their end
-	closed    bool
+	mu     sync.Mutex
+	warm   *instance // opened by Open, for the first statement
+	open   map[*Rows]bool
+	closed bool
+
+	// Statements that did not notice their end, and how many there still are.
+	abandoned sync.WaitGroup
+	forsaken  atomic.Int32
 }
 
 // Open makes the snapshot ready to be asked. It makes the lake the working
@@ -132,13 +136,13 @@ func (e *Engine) Query(ctx context.Context, sql string) (*Rows, error) {
 		select {
 		case a = <-done:
 		case <-time.After(abandonAfter):
-			e.abandon(true)
-			go func() {
+			e.forsaken.Add(1)
+			e.abandoned.Go(func() {
+				defer e.forsaken.Add(-1)
 				if a := <-done; a.rows != nil {
 					a.rows.Close()
 				}
-				e.abandon(false)
-			}()
+			})
 			return nil, cancelled(ctx, sql)
 		}
 	}
@@ -146,16 +150,6 @@ func (e *Engine) Query(ctx context.Context, sql string) (*Rows, error) {
 		return nil, a.err
 	}
 	return a.rows, nil
-}
-
-func (e *Engine) abandon(begin bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if begin {
-		e.abandoned++
-	} else {
-		e.abandoned--
-	}
 }
 
 func (e *Engine) takeInstance(ctx context.Context) (*instance, error) {
@@ -360,7 +354,6 @@ func (e *Engine) Close() error {
 	}
 	warm := e.warm
 	e.warm = nil
-	abandoned := e.abandoned
 	e.mu.Unlock()
 
 	var errs []error
@@ -379,8 +372,10 @@ func (e *Engine) Close() error {
 		errs = append(errs, e.temp.remove())
 	}
 	// A statement that goes on in the background must not see its relative
-	// paths mean something else.
-	if abandoned == 0 {
+	// paths mean something else: then the way back waits for it.
+	if e.forsaken.Load() > 0 {
+		go func() { e.abandoned.Wait(); e.leave() }()
+	} else {
 		errs = append(errs, e.leave())
 	}
 	return errors.Join(errs...)

@@ -183,6 +183,9 @@ func newEngineError(text, sql string, shift int) *Error {
 	return e
 }
 
+// messageWidth is the most of a message, in bytes, that is told.
+const messageWidth = 500
+
 // splitMessage takes off what Explain says itself: the drawn place, the
 // candidates and DuckDB's stack trace.
 func splitMessage(m string) (message string, candidates []string) {
@@ -206,7 +209,11 @@ func splitMessage(m string) (message string, candidates []string) {
 	}
 	message = strings.Join(keep, "; ")
 	message = strings.TrimRight(message, "!.")
-	return message, candidates
+	if len(message) > messageWidth {
+		message = strings.ToValidUTF8(message[:messageWidth], "") + "..."
+	}
+	// A conversion that fails quotes the value, and values come from records.
+	return string(appendVisible(nil, message)), candidates
 }
 
 // asError finds the *Error in a chain.

@@ -75,7 +75,8 @@ func (t *valueType) inParquet() bool {
 		return false
 	}
 	for i, c := range t.children {
-		if !c.inParquet() || t.names != nil && t.names[i] == "" {
+		// A nested ENUM is a nested dictionary, which the writer does not take.
+		if !c.inParquet() || c.id == bindings.TypeEnum || t.names != nil && t.names[i] == "" {
 			return false
 		}
 	}

@@ -1,6 +1,9 @@
 package query
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // PIVOT t ON column, without IN, is two statements to DuckDB: it first makes a
 // type of the values that occur. Such a pair has no tree. fillPivots writes
@@ -16,12 +19,10 @@ func fillPivots(sql string) (filled string, n int) {
 			at = append(at, pivotColumns(sql, tokens[i+1:])...)
 		}
 	}
+	slices.Sort(at) // the columns of a PIVOT within another come first
 	var b strings.Builder
 	last := 0
 	for _, p := range at {
-		if p < last {
-			continue // nested: the inner one comes again by itself
-		}
 		b.WriteString(sql[last:p])
 		b.WriteString(" IN ('x')")
 		last = p
