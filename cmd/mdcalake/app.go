@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"regexp"
 
 	"github.com/urfave/cli/v2"
 
@@ -50,6 +51,7 @@ func newApp(c console) *cli.App {
 		if ctx.Command != nil && ctx.Command.Name != "" && ctx.Command.Name != "mdcalake" {
 			name += " " + ctx.Command.Name
 		}
+		err = plainly(err)
 		return &usageError{err: err, hint: name + " --help explains every flag"}
 	}
 	app.OnUsageError = misuse
@@ -58,6 +60,32 @@ func newApp(c console) *cli.App {
 		command.HideHelpCommand = true
 	}
 	return app
+}
+
+// The library's complaints, which write every flag with one dash and name
+// functions of Go.
+var (
+	unknownFlag = regexp.MustCompile(`^flag provided but not defined: -(\S+)$`)
+	wrongValue  = regexp.MustCompile(`(?s)^invalid value (".*") for flag -(\S+): `)
+)
+
+// plainly says in our words what the library complains of.
+func plainly(err error) error {
+	if m := unknownFlag.FindStringSubmatch(err.Error()); m != nil {
+		return fmt.Errorf("there is no flag %s", dashed(m[1]))
+	}
+	if m := wrongValue.FindStringSubmatch(err.Error()); m != nil {
+		return fmt.Errorf("%s does not take %s", dashed(m[2]), m[1])
+	}
+	return err
+}
+
+// dashed writes a flag's name as people do: -o, --output.
+func dashed(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
 }
 
 func lakeFlag() cli.Flag {

@@ -57,3 +57,16 @@ func commandAt(app *cli.App, args []string) int {
 	}
 	return -1
 }
+
+// habits understands what people type from other programs: help, help VERB and
+// --version.
+func habits(args []string) []string {
+	switch {
+	case len(args) < 2:
+	case args[1] == "help":
+		return append(append(args[:1:1], args[2:]...), "--help")
+	case args[1] == "--version" || args[1] == "-version":
+		return []string{args[0], "version"}
+	}
+	return args
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"syscall"
 
 	"mdcalake/ingest"
 	"mdcalake/query"
@@ -84,9 +86,29 @@ func (c console) explain(err error) {
 		return
 	}
 	fmt.Fprintf(c.err, "mdcalake: %v\n", err)
-	if hint := hintOf(err); hint != "" {
+	hint := hintOf(err)
+	if hint == "" {
+		hint = systemHint(err)
+	}
+	if hint != "" {
 		fmt.Fprintf(c.err, "Hint: %s\n", hint)
 	}
+}
+
+// systemHint is for the errors of the operating system that nobody below has
+// anything to say about.
+func systemHint(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "free some space; what was committed before is kept"
+	case errors.Is(err, syscall.EROFS):
+		return "it is mounted read-only: choose another place, or mount it for writing"
+	case errors.Is(err, fs.ErrPermission):
+		return "check whose it is, and who may read and write there"
+	case errors.Is(err, fs.ErrNotExist):
+		return "check the path"
+	}
+	return ""
 }
 
 // hintOf is the first hint in the chain that says something.

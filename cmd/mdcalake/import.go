@@ -52,11 +52,11 @@ func runImport(ctx *cli.Context, c console) error {
 	}
 	defer w.Close()
 	p := newProgress(c, ctx.Bool("quiet"))
-	started := time.Now()
+	started, known := time.Now(), sightings(w)
 	summary, err := ingest.Import(ctx.Context, ingest.ImportOptions{
 		Writer: w, ToolVersion: version, Operator: ctx.String("operator"), CaseID: ctx.String("case"), Progress: p.show,
 	}, sources)
 	p.done()
 	summary.Elapsed = time.Since(started)
-	return finishRun(ctx, c, p, summary, err)
+	return finishRun(ctx, c, p, summary, sightings(w)-known, err)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mdcalake/ingest"
+	"mdcalake/store"
 )
 
 func ingestCommand(c console) *cli.Command {
@@ -51,6 +52,14 @@ func runIngest(ctx *cli.Context, c console) error {
 	if o.PageSize < 1 {
 		return usage("5000 is what the API gives at most", "--page-size %d is no number of records", o.PageSize)
 	}
+	if n := ctx.Int("rate"); n < 0 {
+		return usage("28 is the default; 0 means no limit", "--rate %d is no number of requests a minute", n)
+	}
+	if path := ctx.String("ca-file"); path != "" {
+		if _, err := os.Stat(path); err != nil {
+			return usage("give a PEM file with the certificates", "--ca-file: %w", err)
+		}
+	}
 	var err error
 	if o.Filter, err = filterOf(ctx, c); err != nil {
 		return err
@@ -59,12 +68,12 @@ func runIngest(ctx *cli.Context, c console) error {
 		return err
 	}
 	o.Until = now.UTC()
-	if text := ctx.String("until"); text != "" {
+	if text := ctx.String("until"); ctx.IsSet("until") {
 		if o.Until, err = parseTime("until", text, now); err != nil {
 			return err
 		}
 	}
-	if text := ctx.String("since"); text != "" {
+	if text := ctx.String("since"); ctx.IsSet("since") {
 		if o.Since, err = parseTime("since", text, now); err != nil {
 			return err
 		}
@@ -106,26 +115,39 @@ func runIngest(ctx *cli.Context, c console) error {
 		}
 	}
 	o.Writer, o.Progress, o.Warn = w, p.show, p.warn
+	known := sightings(w)
 	summary, err := ingest.Run(ctx.Context, o)
 	p.done()
-	return finishRun(ctx, c, p, summary, err)
+	return finishRun(ctx, c, p, summary, sightings(w)-known, err)
 }
 
-// finishRun reports what a run did, also one that failed.
-func finishRun(ctx *cli.Context, c console, p *progress, s *ingest.Summary, err error) error {
+// sightings is how often records that were in quarantine already came again.
+func sightings(w *store.Writer) (n int64) {
+	snapshot, err := w.Snapshot()
+	if err != nil {
+		return 0 // the run itself meets the same trouble, and says so
+	}
+	for _, s := range snapshot.Seen {
+		n += s.Times
+	}
+	return n
+}
+
+// finishRun reports what a run did, also one that failed. known is how many
+// records came that were in quarantine already.
+func finishRun(ctx *cli.Context, c console, p *progress, s *ingest.Summary, known int64, err error) error {
 	if s.Head != "" || err == nil {
-		p.summary(ctx.String("lake"), s)
+		p.summary(ctx.String("lake"), s, known)
 	}
 	if path := ctx.String("summary-json"); path != "" {
 		if werr := writeSummary(c, path, s, err); werr != nil && err == nil {
 			err = werr
 		}
 	}
-	bad := s.Run.Quarantined > 0
 	switch {
 	case err != nil:
 		return err
-	case len(s.Failed) > 0, bad:
+	case len(s.Failed) > 0, s.Run.Quarantined > 0, known > 0 && ctx.Bool("strict"):
 		return &exitError{code: exitPartial}
 	}
 	return nil
@@ -202,6 +224,9 @@ func writeSummary(c console, path string, s *ingest.Summary, failure error) erro
 		RunID: s.Run.RunID, Outcome: s.Run.Outcome, Windows: s.Windows, Finished: s.Finished, Kept: s.Kept, Failed: []failedJSON{},
 		Requests: s.Run.Requests, Records: s.Run.Records, Added: s.Run.Added, Duplicates: s.Run.Duplicates, Revisions: s.Run.Revisions,
 		Quarantined: s.Run.Quarantined, OutsideWindow: s.OutsideWindow, Bytes: s.Run.Bytes, Seconds: s.Elapsed.Seconds(), Drift: s.Run.Drift, Head: s.Head,
+	}
+	if out.Drift == nil {
+		out.Drift = map[string]int64{}
 	}
 	if failure != nil {
 		out.Error = failure.Error()

@@ -31,7 +31,7 @@ func main() {
 // run is main without the process: it answers the exit code.
 func run(ctx context.Context, args []string, c console) int {
 	app := newApp(c)
-	err := app.RunContext(ctx, flagsFirst(app, args))
+	err := app.RunContext(ctx, flagsFirst(app, habits(args)))
 	if err == nil {
 		return exitDone
 	}

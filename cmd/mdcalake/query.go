@@ -49,7 +49,7 @@ raw_text(raw, '$.path') takes a text out of a record's JSON.`,
 func runQuery(ctx *cli.Context, c console) (err error) {
 	format, err := query.ParseFormat(ctx.String("output"))
 	if err != nil {
-		return &usageError{err: err}
+		return usage("choose one of "+strings.Join(query.Formats(), ", "), "output format %q is unknown", ctx.String("output"))
 	}
 	if ctx.Int64("max-rows") < 0 {
 		return usage("0 means all", "--max-rows %d is no number of rows", ctx.Int64("max-rows"))

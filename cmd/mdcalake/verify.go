@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -24,13 +26,20 @@ its own bytes. It changes nothing. Damage is printed a line each; exit code 6.`,
 	}
 }
 
+// headForm is checked here: half a hash, badly copied, is no damage to a lake.
+var headForm = regexp.MustCompile(`^\d{1,18}:[0-9a-f]{64}$`)
+
 func runVerify(ctx *cli.Context, c console) error {
 	if err := noArguments(ctx); err != nil {
 		return err
 	}
+	expect := strings.ToLower(strings.TrimSpace(ctx.String("expect-head")))
+	if ctx.IsSet("expect-head") && !headForm.MatchString(expect) {
+		return usage("copy the whole of it: a run prints it behind the word head", "--expect-head %q is not VERSION:SHA256", ctx.String("expect-head"))
+	}
 	decoder := ingest.NewDecoder()
 	v, err := store.Verify(ctx.Context, ctx.String("lake"), store.VerifyOptions{
-		Lift: decoder.Decode, Quick: ctx.Bool("quick"), ExpectHead: ctx.String("expect-head"),
+		Lift: decoder.Decode, Quick: ctx.Bool("quick"), ExpectHead: expect,
 	}, func(p store.Problem) { fmt.Fprintln(c.out, p) })
 	if err != nil {
 		return err
