@@ -231,7 +231,7 @@ func (e *Engine) furnish(ctx context.Context, in *instance, q *question, timing 
 		return in.lock(ctx, nil)
 	}
 	for _, t := range lakeTables {
-		tpl, err := e.template(ctx, in, t)
+		tpl, err := e.template(t)
 		if err != nil {
 			return err
 		}
@@ -251,7 +251,7 @@ func (e *Engine) furnish(ctx context.Context, in *instance, q *question, timing 
 	}
 	var allowed []string
 	for _, t := range lakeTables {
-		tpl, err := e.template(ctx, in, t)
+		tpl, err := e.template(t)
 		if err != nil {
 			return err
 		}
@@ -308,7 +308,7 @@ type template struct {
 	file *os.File
 }
 
-func (e *Engine) template(ctx context.Context, in *instance, t *lakeTable) (template, error) {
+func (e *Engine) template(t *lakeTable) (template, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if tpl, ok := e.templates[t]; ok {
@@ -318,7 +318,7 @@ func (e *Engine) template(ctx context.Context, in *instance, t *lakeTable) (temp
 		return template{}, errors.New("query: the engine is closed")
 	}
 	tpl := template{path: e.temp.file(t.name + "-empty.parquet")}
-	if err := writeEmpty(ctx, in, tpl.path, t); err != nil {
+	if err := t.writeTemplate(tpl.path); err != nil {
 		return tpl, fmt.Errorf("write the empty table of %s: %w", t.name, err)
 	}
 	if strings.ContainsAny(tpl.path, "*?[\\=") {
@@ -332,11 +332,6 @@ func (e *Engine) template(ctx context.Context, in *instance, t *lakeTable) (temp
 	}
 	e.templates[t] = tpl
 	return tpl, nil
-}
-
-// writeEmpty will be store.WriteEmpty once the store has it.
-func writeEmpty(ctx context.Context, in *instance, path string, t *lakeTable) error {
-	return in.exec(ctx, t.createTemplate(path))
 }
 
 // Close ends the statements that still run, removes the temporary folder and

@@ -1,6 +1,8 @@
 package query
 
 import (
+	"errors"
+	"os"
 	"strings"
 
 	"mdcalake/store"
@@ -128,18 +130,13 @@ func (t *lakeTable) createView() string {
 // else in most places where people write it.
 const createMacros = `CREATE MACRO raw_text(raw, path) AS json_extract_string(raw, path)`
 
-// createTemplate writes a Parquet file with the table's columns and no rows:
-// what an empty table reads. (date and service are ordinary columns in it, so
-// that a plan on it shows filters on them with their types.)
-func (t *lakeTable) createTemplate(path string) string {
-	var b strings.Builder
-	b.WriteString("COPY (SELECT ")
-	for i, c := range t.columns {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString("NULL::" + c.Type.SQL() + " AS " + quoteName(c.Name))
+// writeTemplate writes a Parquet file with the table's columns and no rows:
+// what an empty table reads. date and service are ordinary columns in it, so
+// that a plan on it shows filters on them with their types.
+func (t *lakeTable) writeTemplate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o400)
+	if err != nil {
+		return err
 	}
-	b.WriteString(" WHERE false) TO " + quoteString(path) + " (FORMAT parquet)")
-	return b.String()
+	return errors.Join(store.WriteEmpty(f, t.columns), f.Close())
 }
