@@ -227,10 +227,10 @@ func (e *Engine) furnish(ctx context.Context, in *instance, q *question, timing 
 	if err := in.exec(ctx, createMacros); err != nil {
 		return fmt.Errorf("make the functions of the lake: %w", err)
 	}
-	if !q.tree.needsTables() {
-		return in.lock(ctx, nil)
-	}
 	for _, t := range lakeTables {
+		if !q.tree.sees(t.name) {
+			continue
+		}
 		tpl, err := e.template(t)
 		if err != nil {
 			return err
@@ -239,8 +239,10 @@ func (e *Engine) furnish(ctx context.Context, in *instance, q *question, timing 
 			return fmt.Errorf("name the files of %s: %w", t.name, err)
 		}
 	}
-	if err := in.exec(ctx, createTables()); err != nil {
-		return fmt.Errorf("make the tables of the lake: %w", err)
+	if sql := createTables(q); sql != "" {
+		if err := in.exec(ctx, sql); err != nil {
+			return fmt.Errorf("make the tables of the lake: %w", err)
+		}
 	}
 	if err := e.fill(in, q); err != nil {
 		return err
@@ -251,6 +253,9 @@ func (e *Engine) furnish(ctx context.Context, in *instance, q *question, timing 
 	}
 	var allowed []string
 	for _, t := range lakeTables {
+		if !q.tree.sees(t.name) {
+			continue
+		}
 		tpl, err := e.template(t)
 		if err != nil {
 			return err
@@ -276,8 +281,7 @@ func (e *Engine) furnish(ctx context.Context, in *instance, q *question, timing 
 // fill puts the ledger into its tables, where the statement reads them.
 func (e *Engine) fill(in *instance, q *question) error {
 	for _, t := range memoryTables {
-		// The sightings stand behind quarantine.
-		if !q.reads(t.name) && !(t.schema == privateSchema && q.reads("quarantine")) {
+		if !q.reads(t.asked()) {
 			continue
 		}
 		err := in.conn.Raw(func(c any) error {

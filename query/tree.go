@@ -64,8 +64,8 @@ type treeFacts struct {
 // understood reads everything.
 func (f *treeFacts) reads(table string) bool { return f.every || f.tables[table] }
 
-// needsTables says whether the statement has to see our tables at all.
-func (f *treeFacts) needsTables() bool { return f.every || f.catalog || len(f.tables) > 0 }
+// sees: whether the statement can tell that the table is there.
+func (f *treeFacts) sees(table string) bool { return f.catalog || f.reads(table) }
 
 // badTree is why a tree is refused.
 type badTree struct {
@@ -211,10 +211,10 @@ func constantText(node any) string {
 }
 
 func (f *treeFacts) checkShow(n map[string]any) *badTree {
-	f.catalog = true
 	if n["query"] != nil {
 		return nil // walked like any other
 	}
+	f.catalog = true
 	name, _ := n["table_name"].(string)
 	name = strings.ToLower(strings.Trim(name, `"`))
 	if kind, _ := n["show_type"].(string); kind == "SHOW_FROM" {

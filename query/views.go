@@ -48,6 +48,16 @@ type memoryTable struct {
 	rows    func(*store.Snapshot, func(...any) error) error
 }
 
+// asked is the name that a statement reads the table by.
+func (t *memoryTable) asked() string {
+	if t.schema == privateSchema {
+		return "quarantine" // the sightings stand behind its view
+	}
+	return t.name
+}
+
+func (t *memoryTable) seenBy(q *question) bool { return q.tree.sees(t.asked()) }
+
 // privateSchema holds what views need and nobody asks for. The guard refuses
 // its name.
 const privateSchema = "mdca_private"
@@ -72,12 +82,17 @@ func tableNames() []string {
 	return names
 }
 
-// createTables is the SQL that makes every table and view. The variables must
-// name readable files: CREATE VIEW binds.
-func createTables() string {
+// createTables is the SQL that makes the tables and views that a statement
+// sees. The variables must name readable files: CREATE VIEW binds.
+func createTables(q *question) string {
 	var b strings.Builder
-	b.WriteString("CREATE SCHEMA " + privateSchema + ";\n")
 	for _, t := range memoryTables {
+		if !t.seenBy(q) {
+			continue
+		}
+		if t.schema == privateSchema {
+			b.WriteString("CREATE SCHEMA " + privateSchema + ";\n")
+		}
 		b.WriteString("CREATE TABLE " + t.schema + "." + quoteName(t.name) + " (")
 		for i, c := range t.columns {
 			if i > 0 {
@@ -88,7 +103,9 @@ func createTables() string {
 		b.WriteString(");\n")
 	}
 	for _, t := range lakeTables {
-		b.WriteString(t.createView() + ";\n")
+		if q.tree.sees(t.name) {
+			b.WriteString(t.createView() + ";\n")
+		}
 	}
 	return b.String()
 }
