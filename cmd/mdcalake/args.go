@@ -30,9 +30,11 @@ func flagsFirst(app *cli.App, args []string) []string {
 			rest = append(rest, args[i+1:]...)
 			break
 		}
-		// SQL may begin with a comment; no flag has white space in its name.
+		// SQL may begin with a comment: what is no flag of ours and has white space
+		// in it is SQL, not a mistyped flag.
 		name, _, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-		if len(arg) < 2 || arg[0] != '-' || strings.ContainsAny(name, " \t\r\n") {
+		_, known := takesValue[name]
+		if len(arg) < 2 || arg[0] != '-' || !known && strings.ContainsAny(arg, " \t\r\n") {
 			rest = append(rest, arg)
 			continue
 		}

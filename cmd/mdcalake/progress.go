@@ -50,7 +50,7 @@ func describe(at ingest.Progress, eta bool) string {
 	if at.Windows > 0 && !at.Window.Since.IsZero() {
 		s = fmt.Sprintf("window %d of %d (%s): ", at.WindowNumber, at.Windows, at.Window.Since.UTC().Format(time.DateOnly))
 	}
-	s += count(at.Run.Records) + " records"
+	s += things(at.Run.Records, "record", "records")
 	if sec := at.Elapsed.Seconds(); sec > 0.5 {
 		s += ", " + count(int64(float64(at.Run.Records)/sec)) + "/s"
 	}

@@ -77,6 +77,9 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 		return err
 	}
 	defer lake.Close()
+	if ctx.IsSet("out") && ctx.String("out") == "" {
+		return usage("give a file; without --out the answer goes to stdout", "--out is empty")
+	}
 	out, err := newOutput(c, ctx.String("out"), lake.Snapshot().Root)
 	if err != nil {
 		return err
@@ -187,6 +190,9 @@ func newOutput(c console, path, lake string) (*output, error) {
 		if rel, err := filepath.Rel(root, dir); err == nil && (rel == "." || filepath.IsLocal(rel)) {
 			return nil, usage("choose a place outside: a query changes nothing in a lake", "--out %q lies in the lake", path)
 		}
+	}
+	if info, err := os.Stat(abs); err == nil && info.IsDir() {
+		return nil, usage("name a file in it", "--out %q is a directory", path)
 	}
 	f, err := os.CreateTemp(dir, ".mdcalake-out-")
 	if err != nil {

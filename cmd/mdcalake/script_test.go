@@ -60,7 +60,7 @@ func TestMain(m *testing.M) {
 //	same A B               the two files hold the same lines, in any order
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("..", "..", "testdata", "script"),
+		Dir:                filepath.Join("..", "..", "testdata", "script"),
 		RequireUniqueNames: true,
 		ContinueOnError:    true,
 		Setup: func(e *testscript.Env) error {
@@ -68,6 +68,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("MDCALAKE_TOKEN", canary)
 			e.Setenv("CANARY", canary)
 			e.Setenv("TZ", "UTC")
+			e.Setenv("NL", "\n")
 			s := &script{}
 			e.Values[scriptKey{}] = s
 			e.Defer(func() {
