@@ -52,6 +52,7 @@ type Engine struct {
 	// Statements that did not notice their end, and how many there still are.
 	abandoned sync.WaitGroup
 	forsaken  atomic.Int32
+	left      chan struct{} // closed when the working directory is given back
 }
 
 // Open makes the snapshot ready to be asked. It makes the lake the working
@@ -64,7 +65,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{snapshot: o.Snapshot, open: map[*Rows]bool{}, templates: map[*lakeTable]template{}}
+	e := &Engine{snapshot: o.Snapshot, left: make(chan struct{}), open: map[*Rows]bool{}, templates: map[*lakeTable]template{}}
 	if e.leave, err = enterLake(o.Snapshot.Root); err != nil {
 		return nil, err
 	}
@@ -117,6 +118,9 @@ func (e *Engine) Query(ctx context.Context, sql string) (*Rows, error) {
 		return nil, cancelled(ctx, sql)
 	}
 	in, err := e.takeInstance(ctx)
+	if ctx.Err() != nil && err != nil {
+		return nil, cancelled(ctx, sql)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -373,8 +377,13 @@ func (e *Engine) Close() error {
 	// A statement that goes on in the background must not see its relative
 	// paths mean something else: then the way back waits for it.
 	if e.forsaken.Load() > 0 {
-		go func() { e.abandoned.Wait(); e.leave() }()
+		go func() {
+			defer close(e.left)
+			e.abandoned.Wait()
+			e.leave()
+		}()
 	} else {
+		defer close(e.left)
 		errs = append(errs, e.leave())
 	}
 	return errors.Join(errs...)

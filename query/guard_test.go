@@ -176,6 +176,7 @@ var refused = []struct{ sql, with string }{
 	{"SUMMARIZE 'x.parquet'", "looks like a file"},
 	{"TABLE 'x.csv'", ""},
 	{"SELECT * FROM histogram('x.csv', a)", "looks like a file"},
+	{"SELECT * FROM pragma_table_info('x.csv')", "looks like a file"},
 	{"SELECT * FROM histogram_values('x.csv', a)", "looks like a file"},
 	{"PIVOT 'x.csv' ON a USING count(*)", "looks like a file"},
 	{"SELECT * FROM other.main.t", "is not open to queries"},

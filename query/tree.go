@@ -121,7 +121,9 @@ func (f *treeFacts) checkNode(n map[string]any) *badTree {
 	_, isTable := n["sample"]
 	_, hasAlias := n["alias"]
 	kind, _ := n["type"].(string)
-	if !isTable || !hasAlias {
+	// By their name as well, should their shape ever change.
+	named := kind == "BASE_TABLE" || kind == "TABLE_FUNCTION" || kind == "SHOW_REF"
+	if !named && !(isTable && hasAlias) {
 		return nil
 	}
 	if !slices.Contains(tableRefs, kind) {
@@ -187,11 +189,10 @@ func (f *treeFacts) checkTableFunction(n map[string]any) *badTree {
 	f.catalog = true
 	if name == "histogram" || name == "histogram_values" || name == "summary" {
 		f.every = true
-		// histogram takes its table as text, which no other check sees.
-		children, _ := call["children"].([]any)
-		if len(children) > 0 {
-			return checkNames(n, constantText(children[0]))
-		}
+	}
+	// These take a table as text, which no other check sees.
+	if children, _ := call["children"].([]any); len(children) > 0 {
+		return checkNames(n, constantText(children[0]))
 	}
 	return nil
 }
