@@ -108,6 +108,7 @@ func runFlags() []cli.Flag {
 
 // openWriter opens the lake that the flags name.
 func openWriter(ctx *cli.Context) (*store.Writer, error) {
+	boundMemory()
 	mode := ctx.String("lake-mode")
 	if mode != "private" && mode != "group" {
 		return nil, usage("choose private or group", "--lake-mode %q is unknown", mode)
