@@ -1,10 +1,6 @@
 package query_test
 
-import (
-	"testing"
-
-	"mdcalake/query"
-)
+import "testing"
 
 func TestTablesOfTheLake(t *testing.T) {
 	e := open(t, newLake(t, t.TempDir(), 3))
@@ -23,16 +19,5 @@ func TestTablesOfTheLake(t *testing.T) {
 		if got := csv(t, e, c.sql); got != c.want {
 			t.Errorf("%s\n got %s\nwant %s", c.sql, got, c.want)
 		}
-	}
-}
-
-func TestSmoke(t *testing.T) {
-	e := open(t, newLake(t, t.TempDir(), 1))
-	for _, f := range []query.Format{query.Table, query.CSV, query.JSON, query.JSONL, query.Parquet} {
-		out, res := answer(t, e, f, "select * from activities order by timestamp, service limit 2", query.WriteOptions{Width: 200})
-		if f == query.Parquet {
-			out = out[:4]
-		}
-		t.Logf("%v %+v\n%s", f, res, out)
 	}
 }
