@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 	"syscall"
 
 	"mdcalake/ingest"
@@ -85,7 +87,9 @@ func (c console) explain(err error) {
 		fmt.Fprintln(c.err, "mdcalake: interrupted")
 		return
 	}
-	fmt.Fprintf(c.err, "mdcalake: %v\n", err)
+	// Several workers may have met one and the same fault.
+	lines := slices.Compact(strings.Split(err.Error(), "\n"))
+	fmt.Fprintf(c.err, "mdcalake: %s\n", strings.Join(lines, "; "))
 	hint := hintOf(err)
 	if hint == "" {
 		hint = systemHint(err)
