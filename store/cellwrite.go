@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"maps"
 	"slices"
 	"sync"
@@ -154,9 +152,34 @@ func (a *Append) writeNewRows(p Partition, t *taken, v *verdict, name string, le
 	return f.path, a.finish(f)
 }
 
-// rewrite copies a file of the cell without some of its rows and puts the copy
-// in its place.
+// rewrite puts a copy of a file of the cell, without some of its rows, in its
+// place; nothing, if no row is left.
 func (a *Append) rewrite(ctx context.Context, p Partition, path string, without map[int32]bool) error {
+	if int64(len(without)) < a.rowsIn(path) {
+		if err := a.copyFile(ctx, p, path, without); err != nil {
+			return err
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, fresh := a.batch.adds[path]; fresh {
+		delete(a.batch.adds, path)
+		return a.w.removeIfThere(path)
+	}
+	a.batch.removes[path] = a.dedupe.table[path]
+	return nil
+}
+
+func (a *Append) rowsIn(path string) int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if f, fresh := a.batch.adds[path]; fresh {
+		return f.rows
+	}
+	return a.dedupe.table[path].Rows
+}
+
+func (a *Append) copyFile(ctx context.Context, p Partition, path string, without map[int32]bool) error {
 	reserved, err := a.reserve(func(n int) string { return dataName(p, a.run.RunID, n) })
 	if err != nil {
 		return err
@@ -184,19 +207,7 @@ func (a *Append) rewrite(ctx context.Context, p Partition, path string, without 
 	if err := f.table.close(); err != nil {
 		return f.abandon(err)
 	}
-	if f.table.rows == 0 {
-		f.abandon(nil)
-	} else if err := a.finish(f); err != nil {
-		return err
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if _, fresh := a.batch.adds[path]; fresh {
-		delete(a.batch.adds, path)
-		return a.w.removeIfThere(path)
-	}
-	a.batch.removes[path] = a.dedupe.table[path]
-	return nil
+	return a.finish(f)
 }
 
 // openFile is a file under way: hidden beside its place until it is whole.
@@ -235,12 +246,11 @@ func (a *Append) newTable(rel string, columns []Column, withKeys bool) (*openFil
 	return f, nil
 }
 
-// abandon drops a file under way and passes the error on.
+// abandon drops a file under way and passes the error on. What cannot be
+// deleted now is in the pending file.
 func (f *openFile) abandon(err error) error {
 	f.f.Close()
-	if rerr := f.fs.Remove(f.temp); err == nil && rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
-		err = rerr
-	}
+	f.fs.Remove(f.temp)
 	return err
 }
 

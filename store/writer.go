@@ -355,17 +355,30 @@ func (w *Writer) sweepPending(pending string) error {
 	// A line is whole only with its line feed: no file was made before its name
 	// was synced.
 	lines := bytes.Split(data, []byte{'\n'})
+	dirs := map[string]bool{}
 	for _, line := range lines[:len(lines)-1] {
 		rel := string(line)
 		if !ownName(rel) {
 			continue
 		}
+		names := []string{tempName(rel)}
 		if !w.committed(rel) {
-			if err := w.removeIfThere(rel); err != nil {
+			names = append(names, rel)
+		}
+		for _, name := range names {
+			if _, err := os.Lstat(w.layout.path(name)); errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err := w.removeIfThere(name); err != nil {
 				return err
 			}
+			dirs[path.Dir(name)] = true
 		}
-		if err := w.removeIfThere(tempName(rel)); err != nil {
+	}
+	// The note goes last, and durably so: without it nobody would know the
+	// files, should the power fail and bring them back.
+	for _, dir := range sortedKeys(dirs) {
+		if err := w.opts.FS.SyncDir(w.layout.path(dir)); err != nil {
 			return err
 		}
 	}

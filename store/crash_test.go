@@ -1,0 +1,440 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mdcalake/store"
+	"mdcalake/store/storetest"
+)
+
+// A batch is what one commit brings; a run is one opening of the lake.
+type batch struct {
+	records []storetest.Record
+	bad     []string
+}
+
+type run []batch
+
+// perform does the runs one after the other and calls acknowledged after each
+// commit that was answered without an error.
+// Runs are named by tag, and clocks stand still: the same runs make the same
+// bytes.
+func perform(dir string, o store.WriterOptions, tag string, runs []run, acknowledged func()) error {
+	o.Clock = func() time.Time { return time.UnixMilli(base) }
+	for i, r := range runs {
+		if err := performRun(dir, o, fmt.Sprintf("%s-%d", tag, i+1), r, acknowledged); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func performRun(dir string, o store.WriterOptions, runID string, batches run, acknowledged func()) (err error) {
+	w, err := store.OpenWriter(dir, o)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	a, err := w.Begin(store.Run{RunID: runID, Outcome: "complete", Verb: "test"})
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	for _, b := range batches {
+		if err := add(a, b); err != nil {
+			return err
+		}
+		if _, err := a.Commit(context.Background(), store.Commit{Run: a.Run()}); err != nil {
+			return err
+		}
+		acknowledged()
+	}
+	return nil
+}
+
+func add(a *store.Append, b batch) error {
+	var row store.Row
+	for _, r := range b.records {
+		if err := storetest.Lift(r.Bytes(), &row); err != nil {
+			return err
+		}
+		if err := a.Add(context.Background(), &row); err != nil {
+			return err
+		}
+	}
+	for _, bad := range b.bad {
+		if err := a.Quarantine(context.Background(), store.Quarantined{Bytes: []byte(bad), Reason: "no object"}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func revised(r storetest.Record, by int64) storetest.Record {
+	r.User, r.Created = fmt.Sprintf("revised%d@contoso.example", by), r.Created+by
+	return r
+}
+
+// two cells, few rows: a crash matrix does each of its hundreds of runs whole.
+func few(from, n int) []storetest.Record {
+	var out []storetest.Record
+	for i := range n {
+		r := record(from + i)
+		r.Timestamp, r.App = base+int64(from+i)*1000, int64(20893+i%2)
+		r.Created = r.Timestamp + 60_000
+		out = append(out, r)
+	}
+	return out
+}
+
+// crashScripts are the lakes to begin with and the runs that are interrupted.
+var crashScripts = []struct {
+	name   string
+	before []run
+	script []run
+}{
+	{"the first commit of a new lake", nil, []run{{{records: few(0, 4), bad: []string{"x"}}}}},
+	{"a second commit into the same cells", []run{{{records: few(0, 4)}}}, []run{{{records: append(few(2, 4), few(10, 1)...)}}}},
+	{
+		"a revision, an old payload and bad bytes", []run{{{records: few(0, 4), bad: []string{"x"}}}},
+		[]run{{{records: []storetest.Record{revised(few(0, 1)[0], 5), revised(few(1, 1)[0], -5)}, bad: []string{"x", "y"}}}},
+	},
+	{"the revision of a cell's only row", []run{{{records: few(0, 1)}}}, []run{{{records: []storetest.Record{revised(few(0, 1)[0], 5)}}}}},
+	{
+		"several commits in one run, and another run", []run{{{records: few(0, 2)}}},
+		[]run{{{records: few(2, 2)}, {}, {records: []storetest.Record{revised(few(2, 1)[0], 5)}, bad: []string{"z"}}}, {{records: []storetest.Record{revised(few(2, 1)[0], 9)}}}},
+	},
+}
+
+func TestWhereverAProcessDiesTheLakeIsAsBeforeOrAfterTheCommit(t *testing.T) {
+	for _, s := range crashScripts {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			crashMatrix(t, s.before, s.script, func(t *testing.T, d *storetest.Disk, dir string, n int, check func() int) {
+				seen := check()
+				tidyUp(t, dir, d)
+				if after := check(); after != seen {
+					t.Errorf("tidying up made state %d of state %d", after, seen)
+				}
+				// What was tidied up rests on an entry that must not be lost now.
+				d.LosePower(survival(n))
+				if after := check(); after != seen {
+					t.Errorf("the power failed after tidying up: state %d became %d", seen, after)
+				}
+			})
+		})
+	}
+}
+
+func TestWheneverThePowerFailsTheLakeIsAsBeforeOrAfterTheCommit(t *testing.T) {
+	for _, s := range crashScripts {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			crashMatrix(t, s.before, s.script, func(t *testing.T, d *storetest.Disk, dir string, n int, check func() int) {
+				d.LosePower(survival(n))
+				check()
+			})
+		})
+	}
+}
+
+func survival(n int) storetest.Survival {
+	switch n % 3 {
+	case 0:
+		return storetest.Nothing
+	case 1:
+		return storetest.Everything
+	}
+	return storetest.Some(uint64(n))
+}
+
+// every is the distance between the operations at which a script is stopped.
+// CRASH=all leaves none out, which takes some minutes.
+func every(n int) int {
+	if os.Getenv("CRASH") == "all" {
+		return 1
+	}
+	return n * stride
+}
+
+// crashMatrix stops the script at every operation. check says which state a
+// reader sees, and fails the test if it is none that may be seen.
+func crashMatrix(t *testing.T, before, script []run, after func(t *testing.T, d *storetest.Disk, dir string, n int, check func() int)) {
+	template := filepath.Join(t.TempDir(), "template")
+	states := statesOf(t, template, before, script)
+	for n := 1; ; n += every(2*len(script) - 1) {
+		root := t.TempDir()
+		dir := filepath.Join(root, "new", "lake")
+		if len(before) > 0 {
+			if err := os.CopyFS(dir, os.DirFS(template)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d := storetest.NewDisk(t, root)
+		d.StopAt(n)
+		acknowledged := 0
+		err := perform(dir, store.WriterOptions{FS: d}, "script", script, func() { acknowledged++ })
+		if !d.Broke() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+		t.Run(fmt.Sprintf("operation %d", n), func(t *testing.T) {
+			d.Mend()
+			check := func() int {
+				t.Helper()
+				have := storetest.Read(t, dir)
+				for i := acknowledged; i <= acknowledged+1 && i < len(states); i++ {
+					if cmp.Equal(have, states[i]) {
+						return i
+					}
+				}
+				t.Fatalf("after %d acknowledged commits a reader sees\n%s", acknowledged, cmp.Diff(states[acknowledged], have))
+				return -1
+			}
+			after(t, d, dir, n, check)
+			tidyUp(t, dir, d)
+			check()
+			if err := perform(dir, store.WriterOptions{FS: d}, "again", script, func() {}); err != nil {
+				t.Fatalf("the same again: %v", err)
+			}
+			if diff := cmp.Diff(states[len(states)-1], storetest.Read(t, dir)); diff != "" {
+				t.Errorf("the same again (- want, + have):\n%s", diff)
+			}
+			verifyAtRest(t, dir)
+		})
+		if t.Failed() {
+			t.Logf("operations:\n%s", strings.Join(d.Ops(), "\n"))
+			return
+		}
+		os.RemoveAll(root)
+	}
+}
+
+// statesOf makes the lake to begin with and answers what a lake holds after
+// each commit of the script.
+func statesOf(t *testing.T, template string, before, script []run) []storetest.Contents {
+	t.Helper()
+	if err := perform(template, store.WriterOptions{}, "before", before, func() {}); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "whole")
+	if len(before) > 0 {
+		if err := os.CopyFS(dir, os.DirFS(template)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	states := []storetest.Contents{storetest.Read(t, dir)}
+	if err := perform(dir, store.WriterOptions{}, "script", script, func() { states = append(states, storetest.Read(t, dir)) }); err != nil {
+		t.Fatal(err)
+	}
+	return states
+}
+
+// tidyUp opens the lake for writing and lets it go, and expects a lake at rest.
+func tidyUp(t *testing.T, dir string, fs store.FS) {
+	t.Helper()
+	w, err := store.OpenWriter(dir, store.WriterOptions{FS: fs})
+	if err != nil {
+		t.Fatalf("open again: %v", err)
+	}
+	w.Close()
+	verifyAtRest(t, dir)
+}
+
+// verifyAtRest expects every file to be what was written, and none besides.
+// The rows are read by storetest.Read.
+func verifyAtRest(t *testing.T, dir string) {
+	t.Helper()
+	v, err := store.Verify(context.Background(), dir, store.VerifyOptions{Quick: true}, func(p store.Problem) { t.Errorf("verify: %s", p) })
+	if errors.Is(err, store.ErrNotALake) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.InFlight > 0 {
+		t.Errorf("%d files are left over", v.InFlight)
+	}
+	// Only names that are ours for good are left in the private directory.
+	entries, _ := os.ReadDir(filepath.Join(dir, "_mdcalake"))
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "pending-") || strings.HasPrefix(e.Name(), "spill-") {
+			t.Errorf("%s is left over", e.Name())
+		}
+	}
+}
+
+func TestADiskThatFailsOrFillsUpLosesNothing(t *testing.T) {
+	for name, fail := range map[string]func(d *storetest.Disk, n int){
+		"one operation fails": func(d *storetest.Disk, n int) { d.FailAt(n, errors.New("i/o error")) },
+		"the disk is full":    func(d *storetest.Disk, n int) { d.FillAt(n) },
+	} {
+		for _, s := range crashScripts {
+			t.Run(name+" in "+s.name, func(t *testing.T) {
+				t.Parallel()
+				failMatrix(t, s.before, s.script, every(2*len(s.script)), fail)
+			})
+		}
+	}
+}
+
+func failMatrix(t *testing.T, before, script []run, stride int, fail func(d *storetest.Disk, n int)) {
+	template := filepath.Join(t.TempDir(), "template")
+	states := statesOf(t, template, before, script)
+	for n := 1; ; n += stride {
+		root := t.TempDir()
+		dir := filepath.Join(root, "lake")
+		if len(before) > 0 {
+			if err := os.CopyFS(dir, os.DirFS(template)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d := storetest.NewDisk(t, root)
+		fail(d, n)
+		acknowledged := 0
+		err := perform(dir, store.WriterOptions{FS: d}, "script", script, func() { acknowledged++ })
+		if !d.Broke() {
+			return
+		}
+		last := ""
+		if ops := d.Ops(); len(ops) > 0 {
+			last = ops[len(ops)-1]
+		}
+		d.Mend()
+		if err != nil {
+			checkSentence(t, err, root)
+		}
+		var committed *store.CommittedError
+		want := acknowledged
+		if errors.As(err, &committed) {
+			want++
+		}
+		if diff := cmp.Diff(states[want], storetest.Read(t, dir)); diff != "" {
+			t.Fatalf("operation %d, last %q, answer %v: want state %d (- want, + have):\n%s", n, last, err, want, diff)
+		}
+		tidyUp(t, dir, d)
+		if err := perform(dir, store.WriterOptions{FS: d}, "again", script, func() {}); err != nil {
+			t.Fatalf("operation %d, the next run: %v", n, err)
+		}
+		if diff := cmp.Diff(states[len(states)-1], storetest.Read(t, dir)); diff != "" {
+			t.Fatalf("operation %d, the next run (- want, + have):\n%s", n, diff)
+		}
+		verifyAtRest(t, dir)
+		os.RemoveAll(root)
+	}
+}
+
+// checkSentence holds an error against the house form: what failed, on what,
+// why, and what to do.
+func checkSentence(t *testing.T, err error, root string) {
+	t.Helper()
+	var le *store.LakeError
+	if !errors.As(err, &le) {
+		t.Fatalf("the error does not name the lake: %v", err)
+	}
+	text := err.Error()
+	if !strings.Contains(text, root) || strings.Contains(text, "failed to") || strings.HasSuffix(text, ".") {
+		t.Errorf("the sentence is not of the house: %s", text)
+	}
+	if errors.Is(err, storetest.ErrFull) && !strings.Contains(le.Hint(), "space") {
+		t.Errorf("hint %q for %s", le.Hint(), text)
+	}
+}
+
+func TestFailingRunsLeaveNoFileOpen(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("counts /proc/self/fd")
+	}
+	open := func() int {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	s := crashScripts[2]
+	before := open()
+	failMatrix(t, s.before, s.script, every(10), func(d *storetest.Disk, n int) { d.FailAt(n, errors.New("i/o error")) })
+	runtime.GC()
+	if after := open(); after > before {
+		t.Errorf("%d files open, %d before", after, before)
+	}
+}
+
+// The order in which a commit reaches the disk is the whole of its promise:
+// names noted and synced before files exist; files whole and synced before they
+// have their names; names synced before the entry that lists them is linked;
+// the entry synced before anything is deleted on its strength.
+func TestTheOrderOfFileOperationsOfACommit(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "lake")
+	one := few(0, 1)
+	more := append([]storetest.Record{}, one[0], few(2, 1)[0])
+	o := store.WriterOptions{}
+	if err := perform(dir, o, "before", []run{{{records: more}}}, func() {}); err != nil {
+		t.Fatal(err)
+	}
+	d := storetest.NewDisk(t, root)
+	if err := perform(dir, store.WriterOptions{FS: d}, "R", []run{{{records: []storetest.Record{revised(one[0], 5)}, bad: []string{"x"}}}}, func() {}); err != nil {
+		t.Fatal(err)
+	}
+	compareGolden(t, "commit.txt", transcript(d.Ops()))
+
+	fresh := t.TempDir()
+	d = storetest.NewDisk(t, fresh)
+	if err := perform(filepath.Join(fresh, "cases", "lake"), store.WriterOptions{FS: d}, "R", []run{{{records: one}}}, func() {}); err != nil {
+		t.Fatal(err)
+	}
+	compareGolden(t, "first-commit.txt", transcript(d.Ops()))
+}
+
+// transcript makes a list of operations the same every time: repeated writes
+// are one line, and directories synced side by side are sorted.
+func transcript(ops []string) string {
+	text := strings.Join(ops, "\n")
+	text = strings.ReplaceAll(text, fmt.Sprintf(".%d.tmp", os.Getpid()), ".PID.tmp")
+	lines := slices.Compact(strings.Split(text, "\n"))
+	for i := 0; i < len(lines); {
+		j := i
+		for j < len(lines) && strings.HasPrefix(lines[j], "syncdir ") {
+			j++
+		}
+		slices.Sort(lines[i:j])
+		i = max(j, i+1)
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// compareGolden compares with a file below testdata; UPDATE_GOLDEN=1 writes it.
+func compareGolden(t *testing.T, name, have string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(have), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), have); diff != "" {
+		t.Errorf("%s (- want, + have):\n%s", path, diff)
+	}
+}
