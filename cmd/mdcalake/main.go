@@ -16,6 +16,9 @@ func main() {
 	// The HTTP library logs bytes of a server that misbehaves; what we have to
 	// say goes through errors.
 	log.SetOutput(io.Discard)
+	// A reader that has had enough, as head has, is an error like any other: to
+	// die of it would leave an ingest half done and temporary files behind.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	go func() {
 		// The first signal asks for a clean end; after it the second one ends the

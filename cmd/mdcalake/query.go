@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -120,6 +121,9 @@ func answer(ctx *cli.Context, run context.Context, c console, engine *query.Engi
 		o.MaxRows = shownRows
 	}
 	result, err := query.Write(run, out.w, format, rows, o)
+	if out.file == nil && errors.Is(err, syscall.EPIPE) {
+		return &exitError{code: exitDone} // the reader has what it wanted
+	}
 	if err != nil {
 		return err
 	}
