@@ -5,12 +5,15 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"math"
+	"regexp"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,14 +25,18 @@ import (
 // Import takes records from saved data, a record a line, the same way as a
 // scan does: same decoder, same dedupe, same quarantine.
 
-const (
-	blockBytes = 1 << 20
-	// importCommitBytes is how much of a file goes into one commit: enough that a
-	// partition becomes one file and not forty.
-	importCommitBytes = 4 << 30
-	// maxLineBytes bounds the memory for one record. The API's are far smaller.
-	maxLineBytes = 256 << 20
-)
+// importLimits are the sizes that an import works with.
+type importLimits struct {
+	block int // bytes of lines that go to a worker at once
+	// commit is how much of a file goes into one commit: enough that a partition
+	// becomes one file and not forty.
+	commit int64
+	// line bounds the memory for one record; at least a block. The API's records
+	// are far smaller.
+	line int
+}
+
+var productLimits = importLimits{block: 1 << 20, commit: 4 << 30, line: 256 << 20}
 
 // ImportOptions say what to import and where to put it.
 type ImportOptions struct {
@@ -38,7 +45,11 @@ type ImportOptions struct {
 
 	ToolVersion, Operator, CaseID string
 
+	// Progress is told how far the import is, by several goroutines at once; it
+	// must return soon.
 	Progress func(Progress)
+
+	limits importLimits // zero: the product's; tests set small ones
 }
 
 // Source is one input: a name for messages and its bytes.
@@ -68,14 +79,19 @@ func (e *ImportError) Unwrap() error { return e.Err }
 func (e *ImportError) Hint() string { return e.advice }
 
 // Import appends all records of the sources, NDJSON, to the lake: one commit a
-// source, or more where it is large. What was committed before an error stays.
-// The Summary is never nil.
+// source, or more where it is large. After an error, or when ctx ends, the lake
+// is as the last commit left it: the sources before are in it, of the one at
+// work only what was committed on the way. A read that waits for ever, of a
+// terminal say, is left behind. The Summary is never nil.
 func Import(ctx context.Context, o ImportOptions, sources []Source) (*Summary, error) {
 	if o.Clock == nil {
 		o.Clock = SystemClock()
 	}
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}
+	}
+	if o.limits == (importLimits{}) {
+		o.limits = productLimits
 	}
 	started := o.Clock.Now()
 	i := &importer{o: o, started: started, summary: &Summary{Windows: len(sources)}}
@@ -105,18 +121,29 @@ func (i *importer) do(ctx context.Context, sources []Source) (err error) {
 		return err
 	}
 	defer func() {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			i.ended(OutcomeInterrupted)
+		case err != nil:
+			i.ended(OutcomeFailed)
+		}
 		i.summary.Run = i.append.Run()
 		i.summary.Run.Outcome, i.summary.Run.Ended = i.facts.Outcome, i.facts.Ended
 		i.append.Close()
 	}()
 	i.newBatch()
 	for n, s := range sources {
-		if err := i.source(ctx, s, n, n == len(sources)-1); err != nil {
+		if err = i.source(ctx, s, n, n == len(sources)-1); err != nil {
 			return err
 		}
 		i.summary.Finished++
 	}
 	return nil
+}
+
+// ended notes how the run came to its end.
+func (i *importer) ended(outcome string) {
+	i.facts.Outcome, i.facts.Ended = outcome, i.o.Clock.Now().UTC().Truncate(time.Millisecond)
 }
 
 func (i *importer) newBatch() { i.first, i.last, i.records = math.MaxInt64, math.MinInt64, 0 }
@@ -128,20 +155,18 @@ func (i *importer) source(ctx context.Context, s Source, n int, last bool) error
 		return &ImportError{Name: s.Name, Err: err, advice: "check the path; - is the standard input"}
 	}
 	defer in.Close()
-	lines := newLineReader(s.Name, in)
-	if err := lines.sniff(); err != nil {
-		return err
-	}
+	lines := newLineReader(s.Name, in, i.o.limits)
+	var before int64 // bytes in the commits before
 	for {
-		from := lines.consumed
 		more, err := i.part(ctx, lines)
 		if err != nil {
 			return err
 		}
 		if !more && last {
-			i.facts.Outcome, i.facts.Ended = OutcomeComplete, i.o.Clock.Now().UTC().Truncate(time.Millisecond)
+			i.ended(OutcomeComplete)
 		}
-		page := store.PageFact{Page: int64(n + 1), Bytes: lines.consumed - from, Records: i.records, Fetched: i.o.Clock.Now().UTC()}
+		page := store.PageFact{Page: int64(n + 1), Bytes: lines.consumed - before, Records: i.records, Fetched: i.o.Clock.Now().UTC()}
+		before = lines.consumed
 		if !more {
 			page.SHA256 = hex.EncodeToString(lines.sum.Sum(nil)) // of the whole input
 		}
@@ -163,12 +188,16 @@ func (i *importer) commit(ctx context.Context, page store.PageFact) error {
 		}}
 	}
 	receipt, err := i.append.Commit(ctx, c)
-	if err != nil {
+	var committed *store.CommittedError
+	switch {
+	case errors.As(err, &committed):
+		receipt = committed.Receipt
+	case err != nil:
 		return err
 	}
 	i.newBatch()
 	i.summary.Version, i.summary.Head = receipt.Version, fmt.Sprintf("%d:%s", receipt.Version, receipt.Head)
-	return nil
+	return err
 }
 
 // part imports blocks of lines until the input ends or a commit is due.
@@ -180,45 +209,41 @@ func (i *importer) part(ctx context.Context, lines *lineReader) (more bool, err 
 	for range workers {
 		w := newWorker()
 		g.Go(func() error {
-			for b := range blocks {
-				if err := i.block(gctx, w, b); err != nil {
-					return err
-				}
+			for {
 				select {
-				case free <- b.data:
-				default:
+				case <-gctx.Done():
+					return gctx.Err()
+				case b, ok := <-blocks:
+					if !ok {
+						return nil
+					}
+					if err := i.block(gctx, w, b); err != nil {
+						return err
+					}
+					if cap(b.data) > 4*i.o.limits.block {
+						continue // one giant line is not to be paid for in every block
+					}
+					select {
+					case free <- b.data:
+					default:
+					}
 				}
 			}
-			return nil
 		})
 	}
-	limit := lines.consumed + importCommitBytes
-	more = true
-	g.Go(func() error {
+	// The reader stands outside of the group: nothing but its input can wake it.
+	var read struct { // the workers see blocks closed after it is written
+		more bool
+		err  error
+	}
+	go func() {
 		defer close(blocks)
-		for lines.consumed < limit {
-			var buf []byte
-			select {
-			case buf = <-free:
-			default:
-			}
-			b, err := lines.next(buf)
-			if err == io.EOF {
-				more = false
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			select {
-			case blocks <- b:
-			case <-gctx.Done():
-				return gctx.Err()
-			}
-		}
-		return nil
-	})
-	return more, g.Wait()
+		read.more, read.err = lines.part(gctx, i.o.limits.commit, blocks, free)
+	}()
+	if err := g.Wait(); err != nil {
+		return false, err
+	}
+	return read.more, read.err
 }
 
 // block lifts the lines of one block.
@@ -226,7 +251,7 @@ func (i *importer) block(ctx context.Context, w *worker, b block) error {
 	first, last, n := int64(math.MaxInt64), int64(math.MinInt64), int64(0)
 	line := b.firstLine
 	for text := range bytes.Lines(b.data) {
-		record := bytes.Trim(text, " \t\r\n")
+		record := bytes.Trim(text, blanks)
 		if len(record) > 0 {
 			lifted, err := w.lift(ctx, i.append, record, pageNumber(line), 0)
 			if err != nil {
@@ -256,6 +281,7 @@ type block struct {
 type lineReader struct {
 	name     string
 	in       io.Reader
+	limits   importLimits
 	sum      hash.Hash
 	rest     []byte // read, behind the last line feed of the block before
 	line     int64
@@ -263,8 +289,38 @@ type lineReader struct {
 	eof      bool
 }
 
-func newLineReader(name string, in io.Reader) *lineReader {
-	return &lineReader{name: name, in: in, sum: sha256.New(), line: 1}
+func newLineReader(name string, in io.Reader, limits importLimits) *lineReader {
+	return &lineReader{name: name, in: in, limits: limits, sum: sha256.New(), line: 1}
+}
+
+// part sends the blocks of about so many bytes, in buffers from free if there
+// are any, and says whether there may be more.
+func (l *lineReader) part(ctx context.Context, size int64, blocks chan<- block, free <-chan []byte) (more bool, err error) {
+	if l.consumed == 0 {
+		if err := l.sniff(); err != nil {
+			return false, err
+		}
+	}
+	for limit := l.consumed + size; l.consumed < limit; {
+		var buf []byte
+		select {
+		case buf = <-free:
+		default:
+		}
+		b, err := l.next(buf)
+		if err == io.EOF {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		select {
+		case blocks <- b:
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+	}
+	return true, nil
 }
 
 // sniff looks at the beginning and refuses what is no NDJSON at all, which
@@ -273,7 +329,7 @@ func (l *lineReader) sniff() error {
 	head := make([]byte, 4096)
 	n, err := io.ReadFull(l.in, head)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return l.fault(err)
+		return l.fault(err, head[:n])
 	}
 	head = head[:n]
 	l.sum.Write(head)
@@ -282,58 +338,94 @@ func (l *lineReader) sniff() error {
 	refuse := func(what, advice string) error {
 		return &ImportError{Name: l.name, Err: errors.New(what), advice: advice}
 	}
-	text := bytes.TrimLeft(head, " \t\r\n")
+	text := bytes.TrimLeft(head, blanks)
 	switch {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 		return refuse("it is compressed with gzip", "unpack it on the way: gunzip -c FILE | mdcalake import -")
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		return refuse("it is compressed with zstd", "unpack it on the way: zstd -dc FILE | mdcalake import -")
+	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), bytes.HasPrefix(head, []byte{0xfe, 0xff}):
+		return refuse("it is UTF-16", "turn it into UTF-8 on the way: iconv -f UTF-16 -t UTF-8 FILE | mdcalake import -")
 	case bytes.HasPrefix(text, []byte{'['}):
 		return refuse("it is a JSON array; import takes a record a line (NDJSON)", "turn it into lines: jq -c '.[]' FILE | mdcalake import -")
-	case bytes.Equal(bytes.TrimRight(firstLine(text), " \t\r"), []byte{'{'}):
+	case savedPage.Match(text):
+		return refuse("it is an answer of the API; import takes a record a line (NDJSON)", "take the records out: jq -c '.data[]' FILE | mdcalake import -")
+	case bytes.Equal(bytes.TrimRight(firstLine(text), blanks), []byte{'{'}):
 		return refuse("its records stand on several lines; import takes a record a line (NDJSON)", "put each on one line: jq -c . FILE | mdcalake import -")
+	case !perhapsLines(text):
+		return refuse("it does not begin with records; import takes a JSON object a line (NDJSON)", "is it the right file?")
 	}
 	l.rest = head
 	return nil
 }
+
+const blanks = " \t\r\n" // what may stand around a record
+
+var savedPage = regexp.MustCompile(`^\{\s*"data"\s*:\s*\[`)
 
 func firstLine(b []byte) []byte {
 	line, _, _ := bytes.Cut(b, []byte{'\n'})
 	return line
 }
 
-func (l *lineReader) fault(err error) error {
-	return &ImportError{Name: l.name, Line: l.line, Err: fmt.Errorf("read: %w", err), advice: "what was committed before is kept; run the same import again once the input can be read"}
+// perhapsLines says no where whole lines have been seen, none of which begins an
+// object, and the first of which is no JSON at all: CSV, say.
+func perhapsLines(text []byte) bool {
+	if json.Valid(firstLine(text)) || !bytes.Contains(text, []byte{'\n'}) {
+		return true
+	}
+	for line := range bytes.Lines(text) {
+		if bytes.HasPrefix(bytes.TrimLeft(line, blanks), []byte{'{'}) {
+			return true
+		}
+	}
+	return false
+}
+
+// fault is an error of the input behind the bytes read.
+func (l *lineReader) fault(err error, read []byte) error {
+	line := l.line + int64(bytes.Count(read, []byte{'\n'}))
+	return &ImportError{Name: l.name, Line: line, Err: fmt.Errorf("read: %w", err), advice: "what was committed before is kept; run the same import again once the input can be read"}
 }
 
 // next reads the next block into buf, as far as its capacity serves. io.EOF
 // comes alone, after the last block.
 func (l *lineReader) next(buf []byte) (block, error) {
-	if cap(buf) < blockBytes {
-		buf = make([]byte, 0, blockBytes)
+	if cap(buf) < l.limits.block {
+		buf = make([]byte, 0, l.limits.block)
 	}
 	buf = append(buf[:0], l.rest...)
 	l.rest = l.rest[:0]
-	for !l.eof {
-		if len(buf) >= blockBytes {
-			if end := bytes.LastIndexByte(buf, '\n'); end >= 0 {
-				return l.cut(buf, end+1), nil
+	for searched, idle := 0, 0; ; {
+		if len(buf) >= l.limits.block {
+			if end := bytes.LastIndexByte(buf[searched:], '\n'); end >= 0 {
+				return l.cut(buf, searched+end+1), nil
 			}
+			searched = len(buf)
 		}
-		if len(buf) > maxLineBytes {
-			return block{}, &ImportError{Name: l.name, Line: l.line, Err: fmt.Errorf("the line is longer than %d MiB", maxLineBytes>>20), advice: "is the file NDJSON, with a record a line?"}
+		if len(buf) > l.limits.line { // one line, and not its end
+			return block{}, &ImportError{Name: l.name, Line: l.line, Err: fmt.Errorf("the line is longer than %d bytes", l.limits.line), advice: "is the file NDJSON, with a record a line?"}
 		}
-		if cap(buf) == len(buf) {
-			buf = append(buf, make([]byte, len(buf))...)[:len(buf)]
+		if l.eof {
+			break
 		}
-		n, err := l.in.Read(buf[len(buf):cap(buf)])
+		if len(buf) == cap(buf) {
+			buf = slices.Grow(buf, min(len(buf), l.limits.line+1-len(buf)))
+		}
+		n, err := l.in.Read(buf[len(buf):min(cap(buf), l.limits.line+1)])
 		l.sum.Write(buf[len(buf) : len(buf)+n])
 		l.consumed += int64(n)
 		buf = buf[:len(buf)+n]
-		if err == io.EOF {
+		if idle++; n > 0 {
+			idle = 0
+		}
+		switch {
+		case err == io.EOF:
 			l.eof = true
-		} else if err != nil {
-			return block{}, l.fault(err)
+		case err != nil:
+			return block{}, l.fault(err, buf)
+		case idle >= maxIdleReads:
+			return block{}, l.fault(io.ErrNoProgress, buf)
 		}
 	}
 	if len(buf) == 0 {
@@ -341,6 +433,9 @@ func (l *lineReader) next(buf []byte) (block, error) {
 	}
 	return l.cut(buf, len(buf)), nil
 }
+
+// maxIdleReads is how often in a row an input may give nothing.
+const maxIdleReads = 100
 
 // cut makes a block of the first end bytes and keeps the rest.
 func (l *lineReader) cut(buf []byte, end int) block {

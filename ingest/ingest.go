@@ -52,6 +52,8 @@ type Options struct {
 	// Warn is told in a sentence of what the person should know but what does
 	// not stop the run.
 	Warn func(text string)
+
+	commitBytes int64 // 0: the constant; tests set less
 }
 
 // Progress is where a run stands.
@@ -70,7 +72,7 @@ type Progress struct {
 // Summary is what a run did.
 type Summary struct {
 	Run            store.Run
-	Windows        int
+	Windows        int // that begin before the server's clock
 	Finished       int // scanned to their end
 	Kept           int // finished by an interrupted run just before, not asked for again
 	Failed         []FailedWindow
@@ -99,6 +101,9 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	}
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}
+	}
+	if o.commitBytes == 0 {
+		o.commitBytes = commitBytes
 	}
 	r := &run{o: o, summary: &Summary{}, started: o.Clock.Now()}
 	err := r.do(ctx)
@@ -131,8 +136,9 @@ func (r *run) do(ctx context.Context) error {
 	if err := CheckFilter(r.o.Filter, r.o.Services); err != nil {
 		return err
 	}
-	if !r.o.Since.Before(r.o.Until) {
-		return &OptionError{Option: "time range", Problem: fmt.Sprintf("is empty: it begins at %s and ends at %s", r.o.Since.UTC().Format(time.RFC3339), r.o.Until.UTC().Format(time.RFC3339)), hint: "--since must be before --until"}
+	r.o.Services, r.o.Filter = distinct(r.o.Services), effective(r.o.Filter)
+	if r.summary.Windows = countWindows(r.o.Since, r.o.Until); r.summary.Windows == 0 {
+		return &OptionError{Option: "time range", Problem: fmt.Sprintf("is empty: it begins at %s and ends at %s", r.o.Since.UTC().Format(time.RFC3339Nano), r.o.Until.UTC().Format(time.RFC3339Nano)), hint: "--since must be before --until"}
 	}
 	host := apiHost(r.o.Client.Host())
 	if err := r.o.Writer.CheckTenant(host); err != nil {
@@ -175,16 +181,18 @@ func apiHost(address string) string {
 
 // windows walks through all windows and ends the run.
 func (r *run) windows(ctx context.Context) error {
-	windows := planWindows(r.o.Since, r.o.Until, r.o.Services, r.o.Filter)
-	r.summary.Windows = len(windows)
-	for n, w := range windows {
+	n := -1
+	for w := range planWindows(r.o.Since, r.o.Until, r.o.Services, r.o.Filter) {
+		n++
 		if !r.serverNow.IsZero() && !w.Since.Before(r.serverNow) {
-			r.summary.Windows = n // nothing can have happened there yet
-			break
+			break // nothing can have happened there yet
 		}
 		standing := stand(r.snapshot, w, r.o.Clock.Now())
 		if standing.done {
 			r.summary.Kept++
+			// It is this run's now: once the run is complete, it is asked for again.
+			standing.cursor.RunID = r.facts.RunID
+			r.batch.Cursors = append(r.batch.Cursors, standing.cursor)
 			continue
 		}
 		err := r.window(ctx, w, n, standing.from)
@@ -196,20 +204,21 @@ func (r *run) windows(ctx context.Context) error {
 			return r.stop(ctx, err)
 		default:
 			r.summary.Failed = append(r.summary.Failed, FailedWindow{Window: w, Err: err})
-			r.o.Warn(fmt.Sprintf("window %s is not whole: %v; going on with the next", w, err))
 			if r.inARow++; r.inARow >= maxFailedWindows {
 				return r.stop(ctx, fmt.Errorf("%d windows in a row could not be read, the last one: %w", r.inARow, err))
 			}
+			r.o.Warn(fmt.Sprintf("window %s is not whole: %v", w, err))
 		}
-	}
-	if r.pages.Load() == 0 {
-		return nil // an interrupted run had everything already
 	}
 	outcome := OutcomeComplete
 	if len(r.summary.Failed) > 0 {
 		outcome = OutcomePartial
 	}
-	return r.end(ctx, outcome)
+	r.ended(outcome)
+	if r.pages.Load() == 0 {
+		return nil // an interrupted run had everything already
+	}
+	return r.commit(ctx)
 }
 
 // final tells errors that end the run from those that only spoil a window. A
@@ -245,39 +254,34 @@ func lakeFault(err error) error {
 
 // stop ends the run early: what was read is kept, with the place to go on from.
 func (r *run) stop(ctx context.Context, err error) error {
-	var fault *storeError
-	if errors.As(err, &fault) {
-		return fault.err // the batch is lost, what was committed is not
-	}
-	if !r.committed && r.batchEmpty() {
-		return err
-	}
 	outcome := OutcomeFailed
 	if ctx.Err() != nil {
 		outcome = OutcomeInterrupted
 	}
-	// The commit is made whole even though the run has been told to stop.
-	if cerr := r.end(context.WithoutCancel(ctx), outcome); cerr != nil {
+	r.ended(outcome)
+	var fault *storeError
+	if errors.As(err, &fault) {
+		return fault.err // the batch is lost, what was committed is not
+	}
+	if !r.committed && len(r.batch.Pages) == 0 {
+		return err // the service has given nothing: no trace of the run is left
+	}
+	if cerr := r.commit(ctx); cerr != nil {
 		return errors.Join(err, cerr)
 	}
 	return err
 }
 
-func (r *run) batchEmpty() bool {
-	return r.bytes == 0 && len(r.batch.Coverage) == 0 && len(r.batch.Pages) == 0
-}
-
-// end makes the last commit.
-func (r *run) end(ctx context.Context, outcome string) error {
-	r.summary.FutureOfServer = !r.o.Since.Before(r.serverNow)
+// ended notes how the run came to its end.
+func (r *run) ended(outcome string) {
 	r.facts.Outcome = outcome
 	r.facts.Ended = r.o.Clock.Now().UTC().Truncate(time.Millisecond)
-	return r.commit(ctx)
+	r.summary.FutureOfServer = !r.serverNow.IsZero() && !r.o.Since.Before(r.serverNow)
 }
 
 // window scans one window. The error is the scan's or a storeError.
 func (r *run) window(ctx context.Context, w Window, n int, from Position) error {
-	at := from
+	at, read := from, false
 	requestsBefore := from.Requests
 	scan := r.o.Client.Scan(ctx, w, from, ScanOptions{Limit: r.o.PageSize, Numbers: &r.pages})
 	var failure error
@@ -289,15 +293,17 @@ func (r *run) window(ctx context.Context, w Window, n int, from Position) error 
 		if page.Restarted {
 			requestsBefore = 0
 		}
-		r.clock(page)
-		t, err := liftPage(ctx, r.append, r.workers, page.Records, pageNumber(page.Number), w)
+		r.clock(page, n)
+		// Not broken off when the run is told to stop: a page half lifted would
+		// spoil the whole batch.
+		t, err := liftPage(context.WithoutCancel(ctx), r.append, r.workers, page.Records, pageNumber(page.Number), w)
 		if err != nil {
 			return lakeFault(err)
 		}
 		if t.outside > 0 {
 			r.outside(w, t.outside)
 		}
-		at = page.Position
+		at, read = page.Position, true
 		r.inWindow = at.Requests - requestsBefore
 		r.bytes += int64(len(page.Body))
 		r.batch.Pages = append(r.batch.Pages, store.PageFact{
@@ -305,7 +311,7 @@ func (r *run) window(ctx context.Context, w Window, n int, from Position) error 
 		})
 		page.Release()
 		r.progress(w, n, t.last, false)
-		if !page.Last && (r.bytes >= commitBytes || r.o.Clock.Now().Sub(r.lastCommit) >= commitEvery) {
+		if !page.Last && (r.bytes >= r.o.commitBytes || r.o.Clock.Now().Sub(r.lastCommit) >= commitEvery) {
 			r.cursor(w, at, false)
 			if err := r.commit(ctx); err != nil {
 				return lakeFault(err)
@@ -316,7 +322,8 @@ func (r *run) window(ctx context.Context, w Window, n int, from Position) error 
 	r.requests += r.inWindow
 	r.inWindow = 0
 	if failure != nil {
-		if at.Pages > 0 && len(at.Filters) > 0 {
+		// Without a page the ledger knows the place already, and since when.
+		if read {
 			r.cursor(w, at, false)
 		}
 		if ctx.Err() == nil && r.pages.Load() > 0 {
@@ -329,13 +336,13 @@ func (r *run) window(ctx context.Context, w Window, n int, from Position) error 
 	}
 	r.cursor(w, at, true)
 	r.batch.Coverage = append(r.batch.Coverage, rectangles(w, at, r.facts.RunID, "")...)
-	if n == r.summary.Windows-1 {
-		return nil // the run's last commit takes it along
+	last := n == r.summary.Windows-1 // then the run's last commit takes it along
+	if !last {
+		if err := r.commit(ctx); err != nil {
+			return lakeFault(err)
+		}
 	}
-	if err := r.commit(ctx); err != nil {
-		return lakeFault(err)
-	}
-	r.progress(w, n, w.Until.UnixMilli(), true)
+	r.report(Progress{Window: w, WindowNumber: n + 1, Committed: !last, WindowFinished: true}, w.Until)
 	return nil
 }
 
@@ -348,25 +355,41 @@ func short(err error) string {
 	return text
 }
 
-// clock learns the server's time from a page.
-func (r *run) clock(p *Page) {
-	if p.Date.IsZero() {
+// clock learns the server's time from a page, and so how many windows can have
+// something in them; the nth is being read.
+func (r *run) clock(p *Page, n int) {
+	now := r.o.Clock.Now()
+	switch {
+	case !p.Date.IsZero():
+		r.serverNow = p.Date
+		if r.facts.ClockOffsetMS == nil {
+			offset := p.Date.Sub(now).Milliseconds()
+			r.facts.ClockOffsetMS = &offset
+		}
+	default:
 		if r.serverNow.IsZero() {
 			r.o.Warn("the API sends no Date header; this machine's clock is taken for the server's")
 		}
-		r.serverNow = r.o.Clock.Now()
-		return
+		r.serverNow = now
 	}
-	r.serverNow = p.Date
-	offset := p.Date.Sub(r.o.Clock.Now()).Milliseconds()
-	if r.facts.ClockOffsetMS == nil {
-		r.facts.ClockOffsetMS = &offset
+	r.summary.Windows = max(n+1, countWindows(r.o.Since, r.end()))
+}
+
+// end is the end of what is asked for, as far as it can have happened.
+func (r *run) end() time.Time {
+	if !r.serverNow.IsZero() && r.serverNow.Before(r.o.Until) {
+		return r.serverNow
 	}
+	return r.o.Until
 }
 
 func (r *run) outside(w Window, n int64) {
 	if r.summary.OutsideWindow == 0 {
-		r.o.Warn(fmt.Sprintf("the API sent %d records outside of window %s: it did not honour the date filter; they are kept", n, w))
+		records := "records"
+		if n == 1 {
+			records = "record"
+		}
+		r.o.Warn(fmt.Sprintf("the API sent %d %s outside of window %s: it did not honour the date filter; kept all the same", n, records, w))
 	}
 	r.summary.OutsideWindow += n
 }
@@ -380,18 +403,23 @@ func (r *run) cursor(w Window, at Position, done bool) {
 	r.batch.Cursors = append(r.batch.Cursors, c)
 }
 
-// commit makes the batch part of the lake.
+// commit makes the batch part of the lake, also when the run has been told to
+// stop: what was read is not read twice.
 func (r *run) commit(ctx context.Context) error {
 	r.batch.Run = r.facts
 	r.batch.Run.Requests = r.requests + r.inWindow
-	receipt, err := r.append.Commit(ctx, r.batch)
-	if err != nil {
+	receipt, err := r.append.Commit(context.WithoutCancel(ctx), r.batch)
+	var committed *store.CommittedError
+	switch {
+	case errors.As(err, &committed):
+		receipt = committed.Receipt
+	case err != nil:
 		return err
 	}
 	r.batch, r.bytes, r.committed, r.lastCommit = store.Commit{}, 0, true, r.o.Clock.Now()
 	r.summary.Version = receipt.Version
 	r.summary.Head = fmt.Sprintf("%d:%s", receipt.Version, receipt.Head)
-	return nil
+	return err
 }
 
 func (r *run) currentRun() store.Run {
@@ -401,16 +429,22 @@ func (r *run) currentRun() store.Run {
 	return now
 }
 
+// progress tells of a page, or of a commit behind it.
 func (r *run) progress(w Window, n int, lastMillis int64, committed bool) {
-	span := r.o.Until.Sub(r.o.Since)
-	done := 0.0
-	if t := time.UnixMilli(lastMillis); t.After(r.o.Since) && span > 0 {
-		done = min(1, float64(t.Sub(r.o.Since))/float64(span))
+	reached := w.Since
+	if last := time.UnixMilli(lastMillis); last.After(w.Since) && !last.After(w.Until) {
+		reached = last
 	}
-	r.o.Progress(Progress{
-		Window: w, WindowNumber: n + 1, Windows: r.summary.Windows, Requests: r.requests + r.inWindow, Run: r.currentRun(),
-		Elapsed: r.o.Clock.Now().Sub(r.started), Done: done, Committed: committed, WindowFinished: !w.Until.After(time.UnixMilli(lastMillis)),
-	})
+	r.report(Progress{Window: w, WindowNumber: n + 1, Committed: committed}, reached)
+}
+
+// report fills in what every report has.
+func (r *run) report(p Progress, reached time.Time) {
+	p.Windows, p.Requests, p.Run, p.Elapsed = r.summary.Windows, r.requests+r.inWindow, r.currentRun(), r.o.Clock.Now().Sub(r.started)
+	if span := r.end().Sub(r.o.Since); span > 0 {
+		p.Done = max(0, min(1, float64(reached.Sub(r.o.Since))/float64(span)))
+	}
+	r.o.Progress(p)
 }
 
 // pageNumber fits a page's number into its column.

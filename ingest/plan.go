@@ -1,9 +1,11 @@
 package ingest
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -33,27 +35,61 @@ const savedMargin = 2 * time.Minute
 // anyway.
 const freshFor = time.Hour
 
-// planWindows cuts [since, until) at UTC midnights, oldest first.
-func planWindows(since, until time.Time, services []int64, filter []byte) []Window {
-	var windows []Window
-	for since.Before(until) {
-		end := since.UTC().Truncate(windowSize).Add(windowSize)
-		if end.After(until) {
-			end = until
+// planWindows cuts [since, until) at UTC midnights, oldest first. Bounds between
+// two milliseconds move up to the later one, as they do when they are asked for:
+// otherwise the rest of a millisecond would be a window without a question. The
+// windows come one by one, because an end far in the future makes millions.
+func planWindows(since, until time.Time, services []int64, filter []byte) iter.Seq[Window] {
+	since, until = wholeMillis(since), wholeMillis(until)
+	return func(yield func(Window) bool) {
+		for from := since; from.Before(until); {
+			end := from.Truncate(windowSize).Add(windowSize)
+			if end.After(until) {
+				end = until
+			}
+			if !yield(Window{Since: from, Until: end, Services: services, Filter: filter}) {
+				return
+			}
+			from = end
 		}
-		windows = append(windows, Window{Since: since, Until: end, Services: services, Filter: filter})
-		since = end
 	}
-	return windows
+}
+
+// countWindows is how many windows planWindows makes.
+func countWindows(since, until time.Time) int {
+	since, until = wholeMillis(since), wholeMillis(until)
+	if !since.Before(until) {
+		return 0
+	}
+	last := until.Add(-time.Millisecond)
+	seconds := last.Truncate(windowSize).Unix() - since.Truncate(windowSize).Unix()
+	return int(seconds/int64(windowSize/time.Second)) + 1
+}
+
+func wholeMillis(t time.Time) time.Time { return time.UnixMilli(ceilMillis(t)).UTC() }
+
+// distinct are the services in order, each once.
+func distinct(services []int64) []int64 {
+	services = slices.Clone(services)
+	slices.Sort(services)
+	return slices.Compact(services)
+}
+
+// effective is a filter that has been checked, or nil where it filters nothing:
+// what is read with it is as complete as without.
+func effective(filter []byte) []byte {
+	filter = bytes.TrimSpace(filter)
+	if len(filter) < 2 || len(bytes.TrimSpace(filter[1:len(filter)-1])) == 0 {
+		return nil
+	}
+	return filter
 }
 
 // windowKey names a window and its question in the ledger. A filter may hold
 // people's names, so it goes in as a hash.
 func windowKey(w Window) string {
 	key := fmt.Sprintf("date/%d/%d", w.Since.UnixMilli(), w.Until.UnixMilli())
-	services := slices.Clone(w.Services)
-	slices.Sort(services)
-	for _, s := range services {
+	for _, s := range distinct(w.Services) {
 		key += fmt.Sprintf("/%d", s)
 	}
 	if len(w.Filter) > 0 {
@@ -65,8 +101,9 @@ func windowKey(w Window) string {
 
 // standing says how far an earlier run came with a window.
 type standing struct {
-	done bool
-	from Position
+	done   bool
+	cursor store.Cursor // that says so
+	from   Position
 }
 
 // stand looks a window up among the scans that the lake knows. Only a run that
@@ -83,7 +120,8 @@ func stand(s *store.Snapshot, w Window, now time.Time) standing {
 		}
 	}
 	if c.Done {
-		return standing{done: true}
+		// Of a window that was not over yet, only the beginning was read.
+		return standing{done: !c.FirstAsked.Before(w.Until), cursor: c}
 	}
 	if len(c.Filters) == 0 {
 		return standing{}
@@ -91,9 +129,11 @@ func stand(s *store.Snapshot, w Window, now time.Time) standing {
 	return standing{from: Position{Filters: c.Filters, FirstAsked: c.FirstAsked, Pages: c.Pages, Records: c.Records, Requests: c.Requests}}
 }
 
-// LastComplete is the time up to which a lake is complete for these services
-// (none: for all), as far as one unbroken line of coverage reaches back from
-// it; zero if there is none.
+// LastComplete is the end of the latest interval that is complete for these
+// services (none: for all); zero if there is none. Holes before it are not its
+// business. Where an interval reaches beyond the save time that it is complete
+// through, it counts up to that time: nothing is saved before it happens, so
+// what happened later cannot have been seen.
 func LastComplete(coverage []store.Rectangle, services []int64) time.Time {
 	want := []*int64{nil}
 	if len(services) > 0 {
@@ -107,8 +147,12 @@ func LastComplete(coverage []store.Rectangle, services []int64) time.Time {
 		var last time.Time
 		for _, r := range coverage {
 			covers := r.Service == nil || service != nil && *r.Service == *service
-			if r.State == StateComplete && covers && r.Until.After(last) {
-				last = r.Until
+			end := r.Until
+			if r.ThroughCreated.Before(end) {
+				end = r.ThroughCreated
+			}
+			if r.State == StateComplete && covers && end.After(last) {
+				last = end
 			}
 		}
 		if i == 0 || last.Before(common) {
