@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"flag"
 	"os"
 	"runtime/debug"
 	"testing"
@@ -13,5 +14,7 @@ func TestMain(m *testing.M) {
 		holdLake(dir)
 		return
 	}
+	// A check is half a dozen lakes. -rapid.checks on the command line wins.
+	flag.Set("rapid.checks", "60")
 	os.Exit(m.Run())
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path"
 	"path/filepath"
+	"strings"
 )
 
 // Action is one line of an entry: exactly one member is set. A line with an
@@ -83,7 +84,10 @@ type Txn struct {
 
 // EncodePath writes a file's path, relative to the table and with slashes, as
 // the log wants it.
-func EncodePath(name string) string { return (&url.URL{Path: name}).EscapedPath() }
+func EncodePath(name string) string {
+	// A colon in the first part would pass for the end of a scheme.
+	return strings.ReplaceAll((&url.URL{Path: name}).EscapedPath(), ":", "%3A")
+}
 
 // FilePath reads a path of the log. Absolute paths and addresses, which the
 // protocol allows for shallow clones, are refused: a lake holds its own files.
@@ -119,6 +123,9 @@ func Decode(entry []byte) ([]Action, error) {
 	for n, line := range bytes.Split(entry, []byte{'\n'}) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
+		}
+		if line[0] != '{' { // null would pass for an action
+			return nil, fmt.Errorf("line %d: want a JSON object", n+1)
 		}
 		var a Action
 		if err := json.Unmarshal(line, &a); err != nil {
