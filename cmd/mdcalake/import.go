@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -52,6 +53,9 @@ func runImport(ctx *cli.Context, c console) error {
 	}
 	defer w.Close()
 	p := newProgress(c, ctx.Bool("quiet"))
+	if _, typed := terminal(c.in); typed && stdin && !ctx.Bool("quiet") {
+		fmt.Fprintln(c.err, "reading records from the terminal, one a line; Ctrl-D ends them")
+	}
 	started, known := time.Now(), sightings(w)
 	summary, err := ingest.Import(ctx.Context, ingest.ImportOptions{
 		Writer: w, ToolVersion: version, Operator: ctx.String("operator"), CaseID: ctx.String("case"), Progress: p.show,

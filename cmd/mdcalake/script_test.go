@@ -59,6 +59,7 @@ func TestMain(m *testing.M) {
 //	count N [GLOB]         stdout has N lines that match GLOB as a regular expression (default: all)
 //	same A B               the two files hold the same lines, in any order
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                filepath.Join("..", "..", "testdata", "script"),
 		RequireUniqueNames: true,

@@ -22,6 +22,7 @@ import (
 // with the same command: nothing is lost, nothing is doubled. The signal is sent
 // while the service holds an answer back, so it comes at a known place.
 func TestInterruptedIngestGoesOn(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		signal  syscall.Signal
 		code    int // -1: died of it
@@ -179,5 +180,72 @@ func TestClosedOutput(t *testing.T) {
 		if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
 			t.Errorf("%s: left in the temporary directory: %v (%v)", format, left, err)
 		}
+	}
+}
+
+// A server that sends the credential back, in a refusal or in a record's place,
+// does not get it onto the screen, into the summary or into the lake.
+func TestEchoedCredential(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusFound, http.StatusNotFound} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			secret := r.Header.Get("Authorization")
+			w.Header().Set("Location", "https://"+strings.TrimPrefix(secret, "Token ")+".example/")
+			w.WriteHeader(status)
+			fmt.Fprintf(w, `{"detail":%q}`, "you said "+secret)
+		}))
+		dir := t.TempDir()
+		_, errs, code := mdcalake(t, dir, nil, "ingest", "--url", srv.URL, "--since", "2026-11-19", "--until", "2026-11-20", "--rate", "0", "--summary-json", "s.json")
+		srv.Close()
+		if code != exitFailed && code != exitSignIn {
+			t.Errorf("status %d: exit code %d", status, code)
+		}
+		if s := readFile(t, filepath.Join(dir, "s.json")); strings.Contains(s, canary) || strings.Contains(s+errs, canary[:20]) {
+			t.Errorf("status %d: the credential is in the summary or on stderr", status)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "lake")); err == nil {
+			t.Errorf("status %d: a lake appeared", status)
+		}
+	}
+}
+
+// Evidence lies on read-only media: it is asked and verified there as anywhere,
+// and nothing can be added.
+func TestReadOnlyMedia(t *testing.T) {
+	t.Parallel()
+	if err := exec.Command("unshare", "-m", "true").Run(); err != nil {
+		t.Skipf("no read-only mount can be made here: unshare -m: %v", err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "one.jsonl"), []byte(`{"_id":"a","timestamp":1795089600000}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs, code := mdcalake(t, dir, nil, "import", "one.jsonl"); code != exitDone {
+		t.Fatal(errs)
+	}
+	const script = `mount --bind lake lake && mount -o remount,ro,bind lake || { echo "no mount"; exit 77; }
+touch lake/x 2>/dev/null && { echo "the mount can be written"; exit 77; }
+mdcalake query -o csv --no-header 'select activity_id from activities' || exit
+mdcalake verify --quick || exit
+mdcalake verify || exit
+mdcalake import one.jsonl
+echo "import $?"`
+	cmd := exec.Command("unshare", "-m", "sh", "-c", script)
+	shell := command(dir, nil)
+	cmd.Dir, cmd.Env = shell.Dir, shell.Env
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if cmd.ProcessState.ExitCode() == 77 {
+		t.Skipf("no read-only mount can be made here: %s", out)
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s%s", err, out, errs.String())
+	}
+	if text := string(out); !strings.HasPrefix(text, "a\nok: ") || !strings.HasSuffix(text, "import 1\n") {
+		t.Errorf("got %s", text)
+	}
+	if !sentence.MatchString(errs.String()[strings.LastIndex(errs.String(), "mdcalake: "):]) || !strings.Contains(errs.String(), "read-only") {
+		t.Errorf("the import's refusal says %s", errs.String())
 	}
 }
