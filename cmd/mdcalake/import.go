@@ -25,6 +25,9 @@ func runImport(ctx *cli.Context, c console) error {
 	if !ctx.Args().Present() {
 		return usage("name the files to import; - is the standard input", "no file is given")
 	}
+	if err := checkSummary(ctx); err != nil {
+		return err
+	}
 	var sources []ingest.Source
 	stdin := false
 	for _, path := range ctx.Args().Slice() {

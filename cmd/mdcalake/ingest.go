@@ -44,6 +44,9 @@ func runIngest(ctx *cli.Context, c console) error {
 	if err := noArguments(ctx); err != nil {
 		return err
 	}
+	if err := checkSummary(ctx); err != nil {
+		return err
+	}
 	now := time.Now()
 	o := ingest.Options{
 		Services: ctx.Int64Slice("service"), PageSize: ctx.Int("page-size"),
@@ -149,6 +152,22 @@ func finishRun(ctx *cli.Context, c console, p *progress, s *ingest.Summary, know
 		return err
 	case len(s.Failed) > 0, s.Run.Quarantined > 0, known > 0 && ctx.Bool("strict"):
 		return &exitError{code: exitPartial}
+	}
+	return nil
+}
+
+// checkSummary looks at where the summary will go: an hour's run should not end
+// in a typing error.
+func checkSummary(ctx *cli.Context) error {
+	path := ctx.String("summary-json")
+	if path == "-" || !ctx.IsSet("summary-json") {
+		return nil
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() || path == "" {
+		return usage("name a file; - is stdout", "--summary-json %q is no file", path)
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return usage("make the directory first", "--summary-json: there is no directory %q", filepath.Dir(path))
 	}
 	return nil
 }

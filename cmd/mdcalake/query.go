@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -47,6 +48,9 @@ raw_text(raw, '$.path') takes a text out of a record's JSON.`,
 	}
 }
 
+// memorySize is a size as the engine reads it.
+var memorySize = regexp.MustCompile(`(?i)^\d{1,15}(\.\d{1,9})? ?([KMGT]i?B|%)$`)
+
 func runQuery(ctx *cli.Context, c console) (err error) {
 	format, err := query.ParseFormat(ctx.String("output"))
 	if err != nil {
@@ -54,6 +58,12 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 	}
 	if ctx.Int64("max-rows") < 0 {
 		return usage("0 means all", "--max-rows %d is no number of rows", ctx.Int64("max-rows"))
+	}
+	if d := ctx.Duration("timeout"); ctx.IsSet("timeout") && d <= 0 {
+		return usage("write 30s, 5m or 1h; without it a query may take as long as it likes", "--timeout %s is no time to wait", d)
+	}
+	if limit := ctx.String("memory-limit"); ctx.IsSet("memory-limit") && !memorySize.MatchString(limit) {
+		return usage("write 500MB, 2GiB or 50%", "--memory-limit %q is no size", limit)
 	}
 	sql, err := sqlOf(ctx, c)
 	if err != nil {

@@ -56,6 +56,6 @@ func runVerify(ctx *cli.Context, c console) error {
 		fmt.Fprintf(c.out, "damaged: %s in %s\n", things(int64(v.Problems), "problem", "problems"), looked)
 		return &exitError{code: exitDamage}
 	}
-	fmt.Fprintf(c.out, "ok: %s\n", looked)
-	return nil
+	_, err = fmt.Fprintf(c.out, "ok: %s\n", looked)
+	return err
 }
