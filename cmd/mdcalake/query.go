@@ -49,7 +49,7 @@ raw_text(raw, '$.path') takes a text out of a record's JSON.`,
 }
 
 // memorySize is a size as the engine reads it.
-var memorySize = regexp.MustCompile(`(?i)^\d{1,15}(\.\d{1,9})? ?([KMGT]i?B|%)$`)
+var memorySize = regexp.MustCompile(`(?i)^\d{1,15}(\.\d{1,9})? ?[KMGT]i?B$`)
 
 func runQuery(ctx *cli.Context, c console) (err error) {
 	format, err := query.ParseFormat(ctx.String("output"))
@@ -63,7 +63,7 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 		return usage("write 30s, 5m or 1h; without it a query may take as long as it likes", "--timeout %s is no time to wait", d)
 	}
 	if limit := ctx.String("memory-limit"); ctx.IsSet("memory-limit") && !memorySize.MatchString(limit) {
-		return usage("write 500MB, 2GiB or 50%", "--memory-limit %q is no size", limit)
+		return usage("write 500MB or 2GiB", "--memory-limit %q is no size", limit)
 	}
 	sql, err := sqlOf(ctx, c)
 	if err != nil {
