@@ -60,6 +60,7 @@ func TestMain(m *testing.M) {
 //	same A B               the two files hold the same lines, in any order
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	simulatorDir = t.TempDir()
 	testscript.Run(t, testscript.Params{
 		Dir:                filepath.Join("..", "..", "testdata", "script"),
 		RequireUniqueNames: true,
@@ -238,13 +239,12 @@ func tree(ts *testscript.TestScript, dir string) map[string]string {
 	return all
 }
 
+// simulatorDir is TestScripts's own temporary directory.
+var simulatorDir string
+
 // simulatorProgram is mdcasim, built once: it is another main package.
 var simulatorProgram = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "mdcasim-test-")
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(dir, "mdcasim")
+	program := filepath.Join(simulatorDir, "mdcasim")
 	out, err := exec.Command("go", "build", "-o", program, "mdcalake/cmd/mdcasim").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build mdcasim: %w\n%s", err, out)
