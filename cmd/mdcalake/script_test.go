@@ -60,7 +60,7 @@ func TestMain(m *testing.M) {
 //	same A B               the two files hold the same lines, in any order
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	simulatorDir = t.TempDir()
+	simulatorProgram = buildSimulator(t.TempDir())
 	testscript.Run(t, testscript.Params{
 		Dir:                filepath.Join("..", "..", "testdata", "script"),
 		RequireUniqueNames: true,
@@ -239,18 +239,20 @@ func tree(ts *testscript.TestScript, dir string) map[string]string {
 	return all
 }
 
-// simulatorDir is TestScripts's own temporary directory.
-var simulatorDir string
+// simulatorProgram is mdcasim, built at the first script that needs it: it is
+// another main package.
+var simulatorProgram func() (string, error)
 
-// simulatorProgram is mdcasim, built once: it is another main package.
-var simulatorProgram = sync.OnceValues(func() (string, error) {
-	program := filepath.Join(simulatorDir, "mdcasim")
-	out, err := exec.Command("go", "build", "-o", program, "mdcalake/cmd/mdcasim").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("build mdcasim: %w\n%s", err, out)
-	}
-	return program, nil
-})
+func buildSimulator(dir string) func() (string, error) {
+	return sync.OnceValues(func() (string, error) {
+		program := filepath.Join(dir, "mdcasim")
+		out, err := exec.Command("go", "build", "-o", program, "mdcalake/cmd/mdcasim").CombinedOutput()
+		if err != nil {
+			return "", fmt.Errorf("build mdcasim: %w\n%s", err, out)
+		}
+		return program, nil
+	})
+}
 
 func cmdSim(ts *testscript.TestScript, _ bool, args []string) {
 	s := scriptOf(ts)
