@@ -49,10 +49,10 @@ func addAll(t *testing.T, a *store.Append, records []storetest.Record, goroutine
 
 func TestShuffledInputWithLittleMemoryMakesTheSameLake(t *testing.T) {
 	var all []storetest.Record
-	for i := range 1000 {
+	for i := range rowsAtLittleMemory {
 		r := record(i)
-		r.ID, r.Timestamp = fmt.Sprintf("id-%d", i%900), base+int64(i%900%10)*day+int64(i%900)*1000
-		r.App = int64(100 + i%900%3)
+		r.ID, r.Timestamp = fmt.Sprintf("id-%d", i%(rowsAtLittleMemory*9/10)), base+int64(i%(rowsAtLittleMemory*9/10)%10)*day+int64(i%(rowsAtLittleMemory*9/10))*1000
+		r.App = int64(100 + i%(rowsAtLittleMemory*9/10)%3)
 		r.Created = r.Timestamp + int64(i) // the later ones are revisions
 		if i%300 == 7 {
 			r.User = strings.Repeat("u", i*1000)

@@ -15,6 +15,6 @@ func TestMain(m *testing.M) {
 		return
 	}
 	// A check is half a dozen lakes. -rapid.checks on the command line wins.
-	flag.Set("rapid.checks", "60")
+	flag.Set("rapid.checks", rapidChecks)
 	os.Exit(m.Run())
 }

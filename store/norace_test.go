@@ -3,3 +3,7 @@
 package store_test
 
 const stride = 1
+
+const rapidChecks = "40"
+
+const rowsAtLittleMemory = 1000
