@@ -1,0 +1,2 @@
+// Package index is the value index: which cells of the lake may hold a value.
+package index
