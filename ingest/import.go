@@ -327,14 +327,11 @@ func (l *lineReader) part(ctx context.Context, size int64, blocks chan<- block, 
 // would end in quarantine line by line.
 func (l *lineReader) sniff() error {
 	head := make([]byte, 4096)
-	n, err := io.ReadFull(l.in, head)
+	n, err := io.ReadFull(l, head)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		return l.fault(err, head[:n])
 	}
-	head = head[:n]
-	l.sum.Write(head)
-	l.consumed += int64(n)
-	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
+	head = bytes.TrimPrefix(head[:n], []byte("\xef\xbb\xbf"))
 	refuse := func(what, advice string) error {
 		return &ImportError{Name: l.name, Err: errors.New(what), advice: advice}
 	}
@@ -396,7 +393,7 @@ func (l *lineReader) next(buf []byte) (block, error) {
 	}
 	buf = append(buf[:0], l.rest...)
 	l.rest = l.rest[:0]
-	for searched, idle := 0, 0; ; {
+	for searched := 0; ; {
 		if len(buf) >= l.limits.block {
 			if end := bytes.LastIndexByte(buf[searched:], '\n'); end >= 0 {
 				return l.cut(buf, searched+end+1), nil
@@ -412,26 +409,31 @@ func (l *lineReader) next(buf []byte) (block, error) {
 		if len(buf) == cap(buf) {
 			buf = slices.Grow(buf, min(len(buf), l.limits.line+1-len(buf)))
 		}
-		n, err := l.in.Read(buf[len(buf):min(cap(buf), l.limits.line+1)])
-		l.sum.Write(buf[len(buf) : len(buf)+n])
-		l.consumed += int64(n)
+		n, err := l.Read(buf[len(buf):min(cap(buf), l.limits.line+1)])
 		buf = buf[:len(buf)+n]
-		if idle++; n > 0 {
-			idle = 0
-		}
-		switch {
-		case err == io.EOF:
+		if err == io.EOF {
 			l.eof = true
-		case err != nil:
+		} else if err != nil {
 			return block{}, l.fault(err, buf)
-		case idle >= maxIdleReads:
-			return block{}, l.fault(io.ErrNoProgress, buf)
 		}
 	}
 	if len(buf) == 0 {
 		return block{}, io.EOF
 	}
 	return l.cut(buf, len(buf)), nil
+}
+
+// Read reads the input, and counts what came.
+func (l *lineReader) Read(p []byte) (int, error) {
+	for range maxIdleReads {
+		n, err := l.in.Read(p)
+		l.sum.Write(p[:n])
+		l.consumed += int64(n)
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+	return 0, io.ErrNoProgress
 }
 
 // maxIdleReads is how often in a row an input may give nothing.

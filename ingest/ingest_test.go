@@ -335,6 +335,7 @@ func states(rs []store.Rectangle) (out []string) {
 }
 
 func TestARunBringsTheWholeTruth(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(o *simulator.Options) {
 		o.Count, o.Services = 2000, nil
 		o.Revisions, o.BadRecords, o.Huge, o.HugeBytes = 0.03, 0.03, 0.002, 300_000
@@ -417,6 +418,7 @@ func (w *world) pagesAreProved(got contents) {
 }
 
 func TestWhenARunCommits(t *testing.T) {
+	t.Parallel()
 	oneDay := func(o *ingest.Options) { o.Until = since().AddDate(0, 0, 1) }
 	t.Run("at the end of each window, and not for days to come", func(t *testing.T) {
 		w := newWorld(t, nil)
@@ -515,6 +517,7 @@ func interrupted(t *testing.T, change func(*simulator.Options)) (w *world, s *in
 }
 
 func TestARunThatIsToldToStopKeepsWhatItHas(t *testing.T) {
+	t.Parallel()
 	w, s := interrupted(t, nil)
 	e := entries(t, w.dir)
 	if len(e) != 2 || s.Finished != 1 {
@@ -575,6 +578,7 @@ func allPages(w *world) [][]byte {
 }
 
 func TestAnInterruptedRunIsNotGoneOnWithAfterAnHour(t *testing.T) {
+	t.Parallel()
 	w, _ := interrupted(t, nil)
 	w.clock.Advance(61 * time.Minute)
 	w.serve(nil)
@@ -586,6 +590,7 @@ func TestAnInterruptedRunIsNotGoneOnWithAfterAnHour(t *testing.T) {
 }
 
 func TestAnInterruptedRunKeepsItsHourWhenItIsInterruptedAgain(t *testing.T) {
+	t.Parallel()
 	w, _ := interrupted(t, nil)
 	for range 3 {
 		w.clock.Advance(25 * time.Minute)
@@ -601,6 +606,7 @@ func TestAnInterruptedRunKeepsItsHourWhenItIsInterruptedAgain(t *testing.T) {
 }
 
 func TestWhenEverythingWasReadThereIsNothingToDo(t *testing.T) {
+	t.Parallel()
 	w, _ := interrupted(t, nil)
 	w.serve(nil)
 	before := len(entries(t, w.dir))
@@ -611,6 +617,7 @@ func TestWhenEverythingWasReadThereIsNothingToDo(t *testing.T) {
 }
 
 func TestAStopBehindTheLastPageStopsNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -628,6 +635,7 @@ func TestAStopBehindTheLastPageStopsNothing(t *testing.T) {
 }
 
 func TestAStopBeforeAnythingCameLeavesNoTrace(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -642,6 +650,7 @@ func TestAStopBeforeAnythingCameLeavesNoTrace(t *testing.T) {
 
 // Wherever a run is told to stop, the next one makes it whole.
 func TestAStopAtAnyPage(t *testing.T) {
+	t.Parallel()
 	for n := 1; n <= 9; n++ {
 		t.Run(fmt.Sprint("page ", n), func(t *testing.T) {
 			t.Parallel()
@@ -673,6 +682,7 @@ func TestAStopAtAnyPage(t *testing.T) {
 }
 
 func TestARefusedCursorBeginsItsWindowAgain(t *testing.T) {
+	t.Parallel()
 	extra := func(o *simulator.Options) { o.Cursor.RequireExtra = true }
 	w, _ := interrupted(t, extra)
 	w.serve(func(o *simulator.Options) { extra(o); o.Cursor.RefuseAt = 1 })
@@ -689,6 +699,7 @@ func TestARefusedCursorBeginsItsWindowAgain(t *testing.T) {
 }
 
 func TestAWindowThatFailsSpoilsItselfOnly(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(*simulator.Options){
 		"500 for ever": func(o *simulator.Options) {
 			o.Faults = []simulator.Fault{{Kind: simulator.FaultStatus500, Page: 6, Times: 6}}
@@ -731,6 +742,7 @@ func TestAWindowThatFailsSpoilsItselfOnly(t *testing.T) {
 }
 
 func TestThreeFailingWindowsEndARun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(o *simulator.Options) {
 		o.Start, o.Count = since().AddDate(0, 0, -4), 200
 		o.Faults = []simulator.Fault{{Kind: simulator.FaultStatus500, Page: 2, Times: -1}}
@@ -750,6 +762,7 @@ func TestThreeFailingWindowsEndARun(t *testing.T) {
 }
 
 func TestARunWhoseFirstRequestFailsLeavesNoTrace(t *testing.T) {
+	t.Parallel()
 	fault := func(kind simulator.FaultKind) func(*world) {
 		return func(w *world) {
 			w.serve(func(o *simulator.Options) { o.Faults = []simulator.Fault{{Kind: kind, Request: 1, Times: -1}} })
@@ -796,6 +809,7 @@ func TestARunWhoseFirstRequestFailsLeavesNoTrace(t *testing.T) {
 }
 
 func TestARefusalInTheMiddleKeepsWhatWasRead(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(o *simulator.Options) {
 		o.Faults = []simulator.Fault{{Kind: simulator.FaultStatus401, Page: 6, Times: -1}}
 	})
@@ -816,6 +830,7 @@ func TestARefusalInTheMiddleKeepsWhatWasRead(t *testing.T) {
 }
 
 func TestRecordsOutsideOfTheWindowAreKept(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(o *simulator.Options) {
 		o.Faults = []simulator.Fault{{Kind: simulator.FaultOutside, Page: 2}, {Kind: simulator.FaultOutside, Page: 4}}
 	})
@@ -835,6 +850,7 @@ func TestRecordsOutsideOfTheWindowAreKept(t *testing.T) {
 }
 
 func TestALakeIsOneTenants(t *testing.T) {
+	t.Parallel()
 	t.Run("by host", func(t *testing.T) {
 		w := newWorld(t, nil)
 		lake := w.writer()
@@ -879,6 +895,7 @@ func TestALakeIsOneTenants(t *testing.T) {
 }
 
 func TestTheServersClockCounts(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		skew     time.Duration
 		until    time.Time
@@ -918,6 +935,7 @@ func TestTheServersClockCounts(t *testing.T) {
 }
 
 func TestARunAheadOfTheServersClock(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	s := w.mustRun(func(o *ingest.Options) { o.Since, o.Until = midnight.AddDate(0, 0, 1), midnight.AddDate(0, 0, 9) })
 	if !s.FutureOfServer || s.Run.Outcome != "complete" || w.sim.Stats().Requests != 1 || s.Windows != 1 || len(read(t, w.dir).snapshot.Coverage) != 0 {
@@ -926,6 +944,7 @@ func TestARunAheadOfTheServersClock(t *testing.T) {
 }
 
 func TestAServiceWithoutADateHeader(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	w.hook = func(_ int, rw http.ResponseWriter) { rw.Header()["Date"] = nil }
 	s := w.mustRun(nil)
@@ -944,6 +963,7 @@ func TestAServiceWithoutADateHeader(t *testing.T) {
 }
 
 func TestATenantWithoutRecordsHasCoverage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(o *simulator.Options) { o.Count = -1 })
 	s := w.mustRun(func(o *ingest.Options) { o.Until = since().AddDate(0, 0, 1) })
 	got := read(t, w.dir)
@@ -954,6 +974,7 @@ func TestATenantWithoutRecordsHasCoverage(t *testing.T) {
 }
 
 func TestBadRecordsAreQuarantinedOnce(t *testing.T) {
+	t.Parallel()
 	bad := func(o *simulator.Options) { o.BadRecords = 0.4 }
 	w := newWorld(t, bad)
 	s := w.mustRun(nil)
@@ -970,6 +991,7 @@ func TestBadRecordsAreQuarantinedOnce(t *testing.T) {
 }
 
 func TestDriftIsCountedByColumn(t *testing.T) {
+	t.Parallel()
 	ms := since().UnixMilli()
 	w := newWorld(t, func(o *simulator.Options) {
 		o.Records = [][]byte{
@@ -984,6 +1006,7 @@ func TestDriftIsCountedByColumn(t *testing.T) {
 }
 
 func TestServicesAndFiltersAreInTheLedger(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	oneDay := since().AddDate(0, 0, 1)
 	s := w.mustRun(func(o *ingest.Options) { o.Until, o.Services = oneDay, []int64{20893, 11161, 20893} })
@@ -1029,6 +1052,7 @@ func TestServicesAndFiltersAreInTheLedger(t *testing.T) {
 }
 
 func TestWhatCannotBeAskedIsRefusedBeforeAnything(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(*ingest.Options){
 		"no time":            func(o *ingest.Options) { o.Until = o.Since },
 		"less than a ms":     func(o *ingest.Options) { o.Since, o.Until = now.Add(1), now.Add(2) },
@@ -1051,6 +1075,7 @@ func TestWhatCannotBeAskedIsRefusedBeforeAnything(t *testing.T) {
 }
 
 func TestBoundsBetweenMilliseconds(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	from, to := midnight.Add(-500*time.Microsecond), midnight.Add(2*time.Hour+1)
 	s := w.mustRun(func(o *ingest.Options) { o.Since, o.Until = from, to })
@@ -1061,6 +1086,7 @@ func TestBoundsBetweenMilliseconds(t *testing.T) {
 }
 
 func TestProgressGoesForward(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	w.mustRun(nil)
 	done, finished, commits := -1.0, 0, 0

@@ -1,0 +1,432 @@
+package ingest_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"mdcalake/ingest"
+	"mdcalake/ingest/simulator"
+	"mdcalake/store"
+)
+
+func source(name string, in io.Reader) ingest.Source {
+	return ingest.Source{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(in), nil }}
+}
+
+func text(name, lines string) ingest.Source { return source(name, strings.NewReader(lines)) }
+
+// importInto imports into the lake in dir.
+func importInto(ctx context.Context, t testing.TB, dir string, change func(*ingest.ImportOptions), sources ...ingest.Source) (*ingest.Summary, error) {
+	t.Helper()
+	clock := ingest.NewManualClock(now)
+	w, err := store.OpenWriter(dir, store.WriterOptions{Clock: clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	o := ingest.ImportOptions{Writer: w, Clock: clock, ToolVersion: "1.2", Operator: "ada", CaseID: "case 7"}
+	if change != nil {
+		change(&o)
+	}
+	s, err := ingest.Import(ctx, o, sources)
+	if s == nil {
+		t.Fatal("no summary")
+	}
+	return s, err
+}
+
+func mustImport(t testing.TB, dir string, change func(*ingest.ImportOptions), sources ...ingest.Source) *ingest.Summary {
+	t.Helper()
+	s, err := importInto(t.Context(), t, dir, change, sources...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// saved are the records of a simulator as a file.
+func saved(t testing.TB, o simulator.Options) (*simulator.Simulator, []byte) {
+	t.Helper()
+	o.Seed, o.Start, o.End, o.Clock = 11, since(), now, func() time.Time { return now }
+	sim, err := simulator.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := sim.WriteNDJSON(&b, time.Time{}, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	return sim, b.Bytes()
+}
+
+// linesFit: the page of a row is the number of its line.
+func linesFit(t testing.TB, data []byte, rows ...[]row) {
+	t.Helper()
+	lines := strings.Split(string(data), "\n")
+	for _, r := range slices.Concat(rows...) {
+		if r.page < 1 || int(r.page) > len(lines) || strings.Trim(lines[r.page-1], " \t\r\ufeff") != r.bytes {
+			t.Fatalf("a row does not stand in line %d", r.page)
+		}
+	}
+}
+
+func TestAnImportBringsTheWholeTruth(t *testing.T) {
+	t.Parallel()
+	sim, data := saved(t, simulator.Options{Count: 5000, Revisions: 0.02, BadRecords: 0.02, Huge: 0.001, HugeBytes: 400_000, Services: []int64{20893, 11161, 15600}})
+	sum := sha256.Sum256(data)
+	var lo, hi int64 = 1 << 62, 0
+	for p := range sim.Expected() {
+		if p.ID != nil && p.Timestamp != nil {
+			lo, hi = min(lo, *p.Timestamp), max(hi, *p.Timestamp)
+		}
+	}
+	dir := lakeDir(t)
+	s := mustImport(t, dir, nil, source("a.jsonl", bytes.NewReader(data)))
+	got := truth(t, dir, sim.Expected())
+	linesFit(t, data, got.activities, got.revisions, got.quarantine)
+	lines := int64(bytes.Count(data, []byte{'\n'}))
+	e := entries(t, dir)
+	if len(e) != 1 {
+		t.Fatalf("%d commits", len(e))
+	}
+	same(t, "pages", []store.PageFact{{Page: 1, SHA256: hex.EncodeToString(sum[:]), Bytes: int64(len(data)), Records: lines, Fetched: now}}, e[0].Pages)
+	same(t, "coverage", []store.Rectangle{{Since: time.UnixMilli(lo).UTC(), Until: time.UnixMilli(hi + 1).UTC(), State: "imported", RunID: s.Run.RunID, Records: lines}}, e[0].Coverage)
+	run := lastRun(t, dir)
+	same(t, "the summary's run and the ledger's", run, s.Run)
+	if run.Outcome != "complete" || run.Verb != "import" || run.Host != "" || run.Operator != "ada" || run.CaseID != "case 7" || run.ToolVersion != "1.2" || !run.Ended.Equal(now) ||
+		run.Records != lines || run.Added != int64(len(got.activities)) || run.Revisions != int64(len(got.revisions)) || run.Quarantined != int64(len(got.quarantine)) {
+		t.Errorf("%+v", run)
+	}
+	if s.Finished != 1 || s.Windows != 1 || s.Head != fmt.Sprintf("%d:%s", got.snapshot.Version, got.snapshot.Head) {
+		t.Errorf("%+v", s)
+	}
+
+	// The same again adds nothing, also in small blocks and several commits.
+	again := mustImport(t, dir, func(o *ingest.ImportOptions) { o.SetLimits(32<<10, 4<<20, 1<<20) }, source("a.jsonl", bytes.NewReader(data)))
+	got = truth(t, dir, sim.Expected())
+	if again.Run.Added+again.Run.Quarantined+again.Run.Revisions != 0 || again.Run.Duplicates != lines || len(got.snapshot.Seen) != len(got.quarantine) {
+		t.Errorf("%+v", again.Run)
+	}
+}
+
+func TestALargeImportIsCommittedInParts(t *testing.T) {
+	t.Parallel()
+	sim, data := saved(t, simulator.Options{Count: 800, BadRecords: 0.05, Services: []int64{20893, 11161}})
+	sum := sha256.Sum256(data)
+	dir := lakeDir(t)
+	mustImport(t, dir, func(o *ingest.ImportOptions) { o.SetLimits(16<<10, int64(len(data)/4), 8<<20) }, source("a.jsonl", bytes.NewReader(data)))
+	got := truth(t, dir, sim.Expected())
+	linesFit(t, data, got.activities, got.revisions, got.quarantine)
+	e := entries(t, dir)
+	if len(e) < 4 || len(e) > 5 {
+		t.Errorf("%d commits", len(e))
+	}
+	var size, records, covered int64
+	for i, entry := range e {
+		last := i == len(e)-1
+		size, records = size+entry.Pages[0].Bytes, records+entry.Pages[0].Records
+		for _, r := range entry.Coverage {
+			covered += r.Records
+		}
+		if (entry.Pages[0].SHA256 == hex.EncodeToString(sum[:])) != last || (entry.Run.Outcome == "complete") != last {
+			t.Errorf("commit %d: %+v", i, entry)
+		}
+	}
+	if size != int64(len(data)) || records != int64(bytes.Count(data, []byte{'\n'})) || covered != records {
+		t.Errorf("%d bytes of %d, %d records, %d covered", size, len(data), records, covered)
+	}
+}
+
+// record is a record of exactly so many bytes.
+func record(id string, size int) string {
+	head := fmt.Sprintf(`{"_id":%q,"timestamp":%d,"x":"`, id, midnight.UnixMilli())
+	return head + strings.Repeat("x", max(0, size-len(head)-2)) + `"}`
+}
+
+func TestLinesOfEveryLength(t *testing.T) {
+	t.Parallel()
+	var lines []string
+	for _, size := range []int{100, 0, 1<<20 - 1, 1 << 20, 1<<20 + 1, 0, 0, 3 << 20, 90, 20_000_000, 1<<20 - 2, 100, 1<<20 - 101, 100} {
+		line := ""
+		if size > 0 {
+			line = record(fmt.Sprint("r", len(lines)), size)
+		}
+		lines = append(lines, line)
+	}
+	for name, c := range map[string]struct{ before, between, after string }{
+		"plain":                {"", "\n", "\n"},
+		"CRLF":                 {"", "\r\n", "\r\n"},
+		"no final newline":     {"", "\n", ""},
+		"a byte-order mark":    {"\ufeff", "\n", "\n"},
+		"blanks and CRLF":      {"\ufeff \r\n\t\r\n", " \r\n\r\n", " \r\n\r\n"},
+		"mark and an open end": {"\ufeff", "\r\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data := []byte(c.before + strings.Join(lines, c.between) + c.after)
+			dir := lakeDir(t)
+			s := mustImport(t, dir, nil, source("a.jsonl", bytes.NewReader(data)))
+			got := read(t, dir)
+			if len(got.activities) != 11 || s.Run.Records != 11 || len(got.quarantine) != 0 {
+				t.Errorf("%d rows of %d records", len(got.activities), s.Run.Records)
+			}
+			linesFit(t, data, got.activities)
+			if e := entries(t, dir); len(e) != 1 || e[0].Pages[0].Bytes != int64(len(data)) {
+				t.Errorf("%+v", e[0].Pages)
+			}
+		})
+	}
+}
+
+func TestInputsThatComeInPieces(t *testing.T) {
+	t.Parallel()
+	sim, data := saved(t, simulator.Options{Count: 60, BadRecords: 0.1, Services: []int64{20893}})
+	for name, in := range map[string]func() io.Reader{
+		"a byte at a time":      func() io.Reader { return iotest.OneByteReader(bytes.NewReader(data)) },
+		"half of what is asked": func() io.Reader { return iotest.HalfReader(bytes.NewReader(data)) },
+		"the end with the data": func() io.Reader { return iotest.DataErrReader(bytes.NewReader(data)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := lakeDir(t)
+			mustImport(t, dir, func(o *ingest.ImportOptions) { o.SetLimits(10_000, 1<<40, 1<<20) }, source("-", in()))
+			got := truth(t, dir, sim.Expected())
+			linesFit(t, data, got.activities, got.revisions, got.quarantine)
+		})
+	}
+}
+
+func TestInputsWithoutRecords(t *testing.T) {
+	t.Parallel()
+	for name, in := range map[string]string{"empty": "", "blank": "\n \r\n\n", "a mark": "\ufeff"} {
+		t.Run(name, func(t *testing.T) {
+			dir := lakeDir(t)
+			s := mustImport(t, dir, nil, text("a", in))
+			e := entries(t, dir)
+			if s.Run.Records != 0 || s.Run.Outcome != "complete" || len(e) != 1 || len(e[0].Coverage) != 0 || e[0].Pages[0].Bytes != int64(len(in)) {
+				t.Errorf("%+v, %+v", s.Run, e)
+			}
+		})
+	}
+	t.Run("bad ones only", func(t *testing.T) {
+		dir := lakeDir(t)
+		s := mustImport(t, dir, nil, text("a", "{\"_id\":1}\nnull\n{\"x\":2}\n\nnull\n"))
+		got := read(t, dir)
+		if s.Run.Quarantined != 3 || s.Run.Duplicates != 1 || len(got.snapshot.Coverage) != 0 || len(got.quarantine) != 3 {
+			t.Errorf("%+v", s.Run)
+		}
+	})
+}
+
+func TestSourcesAreCommittedOneByOne(t *testing.T) {
+	t.Parallel()
+	dir := lakeDir(t)
+	a, b := record("a", 0)+"\n", record("b", 0)
+	s := mustImport(t, dir, nil, text("a", a), text("b", b), text("a again", a))
+	e := entries(t, dir)
+	if len(e) != 3 || s.Finished != 3 || s.Run.Added != 2 || s.Run.Duplicates != 1 {
+		t.Fatalf("%d commits, %+v", len(e), s)
+	}
+	for i, in := range []string{a, b, a} {
+		sum := sha256.Sum256([]byte(in))
+		if p := e[i].Pages[0]; p.Page != int64(i+1) || p.SHA256 != hex.EncodeToString(sum[:]) || p.Records != 1 || p.Bytes != int64(len(in)) {
+			t.Errorf("%+v", p)
+		}
+		if want := map[bool]string{true: "complete", false: "running"}[i == 2]; e[i].Run.Outcome != want {
+			t.Errorf("commit %d: %s", i, e[i].Run.Outcome)
+		}
+	}
+}
+
+func TestWhatIsNoNDJSONIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ in, hint string }{
+		"gzip":             {"\x1f\x8b\x08\x00", "gunzip -c"},
+		"zstd":             {"\x28\xb5\x2f\xfd\x04", "zstd -dc"},
+		"an array":         {" \n[{\"_id\":1}]", "jq -c '.[]'"},
+		"an array, marked": {"\ufeff[\n", "jq -c '.[]'"},
+		"on several lines": {"{\n  \"_id\": 1\n}\n", "jq -c ."},
+		"the same, CRLF":   {"{ \r\n  \"_id\": 1\r\n}\r\n", "jq -c ."},
+		"an API page":      {`{ "data": [{"_id":1}],"hasNext":false}`, "jq -c '.data[]'"},
+		"UTF-16":           {"\xff\xfe{\x00}\x00", "iconv -f UTF-16"},
+		"CSV":              {"Date,User\n2026-11-20,ada\n", "right file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := lakeDir(t)
+			s, err := importInto(t.Context(), t, dir, nil, text("in.x", c.in))
+			var e *ingest.ImportError
+			if !errors.As(err, &e) || e.Name != "in.x" || !strings.Contains(hint(err), c.hint) || s.Run.Outcome != "failed" || s.Head != "" {
+				t.Errorf("%v (%s)", err, hint(err))
+			}
+			if _, err := os.Stat(dir); err == nil {
+				t.Error("a lake was made")
+			}
+		})
+	}
+	// A bad beginning is no reason: it goes to quarantine.
+	for _, in := range []string{"null\n" + record("a", 0), "garbage\n" + record("a", 0), "\"text\"\n5\n" + record("a", 0)} {
+		dir := lakeDir(t)
+		if s := mustImport(t, dir, nil, text("a", in)); s.Run.Added != 1 {
+			t.Errorf("%q: %+v", in, s.Run)
+		}
+	}
+}
+
+func TestASourceThatFailsLeavesTheLastCommit(t *testing.T) {
+	t.Parallel()
+	sim, data := saved(t, simulator.Options{Count: 400, Services: []int64{20893}})
+	broken := errors.New("the cable is out")
+	limits := func(o *ingest.ImportOptions) { o.SetLimits(16<<10, 200_000, 8<<20) }
+	cut := func() io.Reader {
+		return io.MultiReader(bytes.NewReader(data[:500_000]), iotest.ErrReader(broken))
+	}
+	good := func() ingest.Source { return text("good", record("z", 0)) }
+	for name, c := range map[string]struct {
+		change  func(*ingest.ImportOptions)
+		second  ingest.Source
+		is      error
+		commits int
+		some    bool
+	}{
+		"not opened":           {nil, ingest.Source{Name: "two", Open: func() (io.ReadCloser, error) { return nil, fs.ErrNotExist }}, fs.ErrNotExist, 1, false},
+		"not read to its end":  {nil, source("two", cut()), broken, 1, false},
+		"the same, in parts":   {limits, source("two", cut()), broken, 3, true},
+		"not read at all":      {nil, source("two", iotest.ErrReader(broken)), broken, 1, false},
+		"no NDJSON":            {nil, text("two", "[1]"), nil, 1, false},
+		"cut in a long record": {limits, text("two", strings.Repeat(record("y", 0)+"\n", 100)+record("x", 9<<20)), nil, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := lakeDir(t)
+			s, err := importInto(t.Context(), t, dir, c.change, good(), c.second)
+			var e *ingest.ImportError
+			if !errors.As(err, &e) || e.Name != "two" || hint(err) == "" || c.is != nil && !errors.Is(err, c.is) {
+				t.Fatalf("%v (%s)", err, hint(err))
+			}
+			if s.Finished != 1 || s.Run.Outcome != "failed" || s.Head == "" || s.Run.Ended.IsZero() {
+				t.Errorf("%+v", s)
+			}
+			got := read(t, dir)
+			if n := len(entries(t, dir)); n != c.commits || (len(got.activities) > 1) != c.some {
+				t.Errorf("%d commits, %d rows", n, len(got.activities))
+			}
+			// The same again, once it can be read, brings what is missing and no more.
+			mustImport(t, dir, c.change, source("two", bytes.NewReader(data)))
+			rows := read(t, dir).activities
+			want := 1
+			for range sim.Expected() {
+				want++
+			}
+			if len(rows) != want {
+				t.Errorf("%d rows, want %d", len(rows), want)
+			}
+		})
+	}
+}
+
+func TestAnImportThatIsToldToStop(t *testing.T) {
+	t.Parallel()
+	_, data := saved(t, simulator.Options{Count: 400, Services: []int64{20893}})
+	for _, blocks := range []int32{1, 5, 20} {
+		t.Run(fmt.Sprintf("after block %d", blocks), func(t *testing.T) {
+			dir := lakeDir(t)
+			mustImport(t, dir, nil, text("before", record("z", 0)))
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var n atomic.Int32
+			s, err := importInto(ctx, t, dir, func(o *ingest.ImportOptions) {
+				o.SetLimits(16<<10, 1<<40, 8<<20)
+				o.Progress = func(ingest.Progress) {
+					if n.Add(1) == blocks {
+						cancel()
+					}
+				}
+			}, source("a", bytes.NewReader(data)))
+			if !errors.Is(err, context.Canceled) || s.Run.Outcome != "interrupted" || s.Head != "" {
+				t.Fatalf("%v, %+v", err, s)
+			}
+			if got := read(t, dir); len(got.activities) != 1 || len(entries(t, dir)) != 1 {
+				t.Errorf("%d rows", len(got.activities))
+			}
+		})
+	}
+	t.Run("while it waits for its input", func(t *testing.T) {
+		for _, before := range []string{"", record("a", 5000) + "\n"} {
+			dir := lakeDir(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			in := &stuck{Reader: strings.NewReader(before), before: cancel, free: make(chan struct{})}
+			s, err := importInto(ctx, t, dir, nil, source("-", in))
+			close(in.free)
+			if !errors.Is(err, context.Canceled) || s.Run.Outcome != "interrupted" {
+				t.Errorf("%v, %+v", err, s)
+			}
+			if _, err := os.Stat(dir); err == nil {
+				t.Error("a lake was made")
+			}
+		}
+	})
+}
+
+// stuck is a terminal at which nobody types any more.
+type stuck struct {
+	io.Reader
+	before func()
+	free   chan struct{}
+}
+
+func (s *stuck) Read(p []byte) (int, error) {
+	if n, err := s.Reader.Read(p); err == nil {
+		return n, nil
+	}
+	s.before()
+	<-s.free
+	return 0, io.EOF
+}
+
+func TestAnImportOfAnotherTenantIsRefused(t *testing.T) {
+	t.Parallel()
+	dir := lakeDir(t)
+	line := func(id string, tenant int) string {
+		return fmt.Sprintf("{\"_id\":%q,\"timestamp\":%d,\"tenantId\":%d}\n", id, midnight.UnixMilli(), tenant)
+	}
+	mustImport(t, dir, nil, text("one", line("a", 1)))
+	s, err := importInto(t.Context(), t, dir, nil, text("two", line("b", 1)+line("c", 2)))
+	if !errors.Is(err, store.ErrTenant) || s.Run.Outcome != "failed" || len(read(t, dir).activities) != 1 {
+		t.Errorf("%v, %+v", err, s)
+	}
+}
+
+func TestAnImportTellsHowFarItIs(t *testing.T) {
+	t.Parallel()
+	_, data := saved(t, simulator.Options{Count: 200, Services: []int64{20893}})
+	var mu sync.Mutex
+	var commits, finished, reports int
+	s := mustImport(t, lakeDir(t), func(o *ingest.ImportOptions) {
+		o.SetLimits(16<<10, int64(len(data)/2), 8<<20)
+		o.Progress = func(p ingest.Progress) {
+			mu.Lock()
+			defer mu.Unlock()
+			reports++
+			if p.Committed {
+				commits++
+			}
+			if p.WindowFinished {
+				finished++
+			}
+		}
+	}, source("a", bytes.NewReader(data)), text("b", record("b", 0)))
+	if finished != 2 || commits < 3 || reports < 10 || s.Run.Records == 0 {
+		t.Errorf("%d reports, %d commits, %d finished", reports, commits, finished)
+	}
+}
