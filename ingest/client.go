@@ -499,6 +499,8 @@ func (c *Client) networkError(ctx context.Context, err error, n int, secret stri
 		e.final = true
 	case errors.Is(err, syscall.ECONNREFUSED):
 		e.hint = "nothing listens there: check the host and the port in --url, and the proxy settings"
+		// A host that has answered before is being restarted, perhaps.
+		e.final = !c.answered.Load()
 	case errors.As(err, &timeout) && timeout.Timeout():
 		e.hint = "the host does not answer: check the network, the firewall and the proxy settings"
 	}

@@ -351,17 +351,29 @@ func TestFaultsAreRetriedVerbatim(t *testing.T) {
 	}
 }
 
-func TestARefusedConnectionIsRetried(t *testing.T) {
-	srv := httptest.NewServer(nil)
-	srv.Close()
-	b := client(t, srv.URL)
-	_, err := b.ask(t)
-	var unreachable *ingest.UnreachableError
-	if !errors.As(err, &unreachable) || unreachable.Tries != 6 || !strings.Contains(hint(err), "nothing listens") {
-		t.Error(err, hint(err))
-	}
-	if n := len(b.clock.Sleeps()); n != 5 {
-		t.Errorf("%d back-offs", n)
+func TestARefusedConnectionIsFinalUnlessTheHostHasAnswered(t *testing.T) {
+	for name, tc := range map[string]struct {
+		answered bool
+		tries    int
+	}{"never answered": {false, 1}, "answered before": {true, 6}} {
+		t.Run(name, func(t *testing.T) {
+			srv := serve(t, body(onePage))
+			b := client(t, srv.URL)
+			if tc.answered {
+				if _, err := b.ask(t); err != nil {
+					t.Fatal(err)
+				}
+			}
+			srv.Close()
+			_, err := b.ask(t)
+			var unreachable *ingest.UnreachableError
+			if !errors.As(err, &unreachable) || unreachable.Tries != tc.tries || !strings.Contains(hint(err), "nothing listens") {
+				t.Error(err, hint(err), unreachable)
+			}
+			if n := len(b.clock.Sleeps()); n != tc.tries-1 {
+				t.Errorf("%d back-offs", n)
+			}
+		})
 	}
 }
 

@@ -156,6 +156,35 @@ func (e *Engine) Query(ctx context.Context, sql string) (*Rows, error) {
 	return a.rows, nil
 }
 
+// Check says what Query would refuse about a statement, without running it:
+// of several statements none should run if one of them may not. What only
+// binding or running can find is not found.
+func (e *Engine) Check(ctx context.Context, sql string) error {
+	in, err := e.takeInstance(ctx)
+	if err != nil {
+		return err
+	}
+	// A check leaves nothing behind in the instance.
+	defer e.giveBack(in)
+	if _, err := (guard{in}).check(ctx, sql); err != nil {
+		return e.explain(ctx, sql, err)
+	}
+	return nil
+}
+
+// giveBack keeps an unused instance for the next statement.
+func (e *Engine) giveBack(in *instance) {
+	e.mu.Lock()
+	keep := e.warm == nil && !e.closed
+	if keep {
+		e.warm = in
+	}
+	e.mu.Unlock()
+	if !keep {
+		in.close()
+	}
+}
+
 func (e *Engine) takeInstance(ctx context.Context) (*instance, error) {
 	e.mu.Lock()
 	in, closed := e.warm, e.closed

@@ -114,18 +114,12 @@ func (p *progress) done() {
 
 // summary tells what a run did.
 func (p *progress) summary(lake string, s *ingest.Summary, known int64) {
-	for _, f := range s.Failed {
-		p.warn(fmt.Sprintf("window %s is not whole: %v", f.Window, f.Err))
-	}
 	r := s.Run
 	if r.Quarantined > 0 {
 		p.warn(things(r.Quarantined, "record", "records") + " could not be read and " + is(r.Quarantined) + " in quarantine: mdcalake query \"select reason, count(*) from quarantine group by all\"")
 	}
 	if known > 0 {
 		p.warn(things(known, "record", "records") + " came again that " + is(known) + " in quarantine already")
-	}
-	if s.OutsideWindow > 0 {
-		p.warn(things(s.OutsideWindow, "record lies", "records lie") + " outside of what was asked; kept")
 	}
 	if s.FutureOfServer {
 		p.warn("the whole time range lies ahead of the server's clock: nothing can have happened in it yet")

@@ -102,6 +102,13 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	ready := time.Now()
+	if len(statements) > 1 {
+		for _, s := range statements {
+			if err := engine.Check(run, s.SQL); err != nil {
+				return err // nothing of the others is run
+			}
+		}
+	}
 	for n, s := range statements {
 		if n > 0 && format != query.JSONL {
 			fmt.Fprintln(out.w)
