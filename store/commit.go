@@ -1,0 +1,241 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"mdcalake/store/delta"
+)
+
+// Making a batch true: what still waits is written, the directories are synced,
+// and one entry of the log names everything. FORMAT.md argues the order.
+
+// Commit is what is known of a batch beside its records.
+type Commit struct {
+	// Run replaces the facts of the run so far, except for the counts of
+	// records, which the store keeps itself.
+	Run      Run
+	Pages    []PageFact
+	Coverage []Rectangle
+	Cursors  []Cursor
+}
+
+// Receipt says what a commit did.
+type Receipt struct {
+	Version int64
+	Head    string // SHA-256 of the entry, in hex
+	Run     Run    // the run so far
+	Files   int    // data files that came
+}
+
+// Commit writes what still waits and makes the batch true. After an error only
+// Abort may follow. The lake is then as it was before the batch, also after a
+// context that ended; unless the error is a *CommittedError.
+func (a *Append) Commit(ctx context.Context, c Commit) (Receipt, error) {
+	if a.err != nil {
+		return Receipt{}, a.err
+	}
+	receipt, err := a.commit(ctx, c)
+	return receipt, a.fail(err)
+}
+
+func (a *Append) commit(ctx context.Context, c Commit) (Receipt, error) {
+	if err := a.startBatch(); err != nil {
+		return Receipt{}, err
+	}
+	if err := a.prepare(); err != nil {
+		return Receipt{}, err
+	}
+	if err := a.drain(ctx); err != nil {
+		return Receipt{}, err
+	}
+	if err := a.writeRevisions(a.batch.revisions.take()); err != nil {
+		return Receipt{}, err
+	}
+	if err := a.writeQuarantine(a.batch.quarantine.take()); err != nil {
+		return Receipt{}, err
+	}
+	if err := a.syncDirs(); err != nil {
+		return Receipt{}, err
+	}
+	a.takeFacts(c.Run)
+	actions, err := a.actions()
+	if err != nil {
+		return Receipt{}, err
+	}
+	run := a.run.clone()
+	f := &facts{
+		Ingested: a.ingested, RunID: run.RunID, Run: &run, Tenant: a.tenantChange(), Pages: c.Pages,
+		Coverage: c.Coverage, Cursors: c.Cursors, Quarantine: sideAdd(a.batch.quarantine.files), Revisions: sideAdd(a.batch.revisions.files), Seen: a.batch.seen,
+	}
+	files, before := len(a.batch.adds), a.w.state.table.Version
+	err = a.w.commit(ctx, actions, f, "WRITE", len(a.batch.removes) == 0)
+	receipt := Receipt{Version: a.w.state.table.Version, Head: a.w.state.head, Run: run, Files: files}
+	switch {
+	case receipt.Version == before:
+		return Receipt{}, err
+	case err == nil:
+		err = a.endBatch()
+	}
+	if err != nil {
+		err = &CommittedError{Receipt: receipt, Err: err}
+	}
+	return receipt, err
+}
+
+// takeFacts takes over what the caller knows of the run; the counts of records
+// stay ours.
+func (a *Append) takeFacts(r Run) {
+	own := a.run
+	a.run = r
+	a.run.RunID = own.RunID
+	a.run.Records, a.run.Added, a.run.Duplicates, a.run.Revisions = own.Records, own.Added, own.Duplicates, own.Revisions
+	a.run.Quarantined, a.run.Bytes, a.run.Drift = own.Quarantined, own.Bytes, own.Drift
+}
+
+func (a *Append) tenantChange() *Tenant {
+	t := a.w.state.tenant
+	t.IDs = slices.Clone(t.IDs)
+	changed := false
+	if a.w.state.table.Version < 0 && a.w.opts.SeveralTenants {
+		t.Several, changed = true, true
+	}
+	if t.Host == "" && a.run.Host != "" {
+		t.Host, changed = a.run.Host, true
+	}
+	for _, id := range sortedKeys(a.batch.tenants) {
+		if !slices.Contains(t.IDs, id) {
+			t.IDs, changed = append(t.IDs, id), true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return &t
+}
+
+// syncDirs makes the names of the batch's files durable.
+func (a *Append) syncDirs() error {
+	var g errgroup.Group
+	g.SetLimit(syncsAtOnce)
+	for _, dir := range sortedKeys(a.batch.dirs) {
+		g.Go(func() error { return a.w.opts.FS.SyncDir(a.w.layout.path(dir)) })
+	}
+	return g.Wait()
+}
+
+// drain writes all that waits. Most of the time of a small file is its sync,
+// and a disk takes many at once; so more files are under way than may be
+// encoded (Append.encoders).
+func (a *Append) drain(ctx context.Context) error {
+	var cells []*cell
+	for _, c := range a.cells {
+		if len(c.rows) > 0 || len(c.spilled) > 0 {
+			cells = append(cells, c)
+		}
+	}
+	slices.SortFunc(cells, func(x, y *cell) int {
+		return cmpOr(int(x.partition.Day)-int(y.partition.Day), cmpInt(x.partition.Service, y.partition.Service))
+	})
+	names := make([]func(int) string, len(cells))
+	for i, c := range cells {
+		names[i] = func(n int) string { return dataName(c.partition, a.run.RunID, n) }
+	}
+	reserved, err := a.reserve(names...)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(syncsAtOnce)
+	for i, c := range cells {
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			a.mu.Lock()
+			t := a.takeFrom(c, true)
+			a.mu.Unlock()
+			return a.putAs(ctx, c, t, true, reserved[i])
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	a.cells = map[Partition]*cell{}
+	return nil
+}
+
+// actions are what the batch means for the Delta table.
+func (a *Append) actions() ([]delta.Action, error) {
+	now := a.w.opts.Clock().UnixMilli()
+	var actions []delta.Action
+	for _, path := range sortedKeys(a.batch.removes) {
+		f := a.batch.removes[path]
+		actions = append(actions, delta.Action{Remove: &delta.Remove{
+			Path: deltaPath(path), DeletionTimestamp: now, DataChange: true, ExtendedMetadata: true,
+			PartitionValues: partitionValues(f.Partition), Size: f.Size,
+		}})
+	}
+	for _, path := range sortedKeys(a.batch.adds) {
+		f := a.batch.adds[path]
+		stats, err := f.stats.encode(f.rows)
+		if err != nil {
+			return nil, err
+		}
+		actions = append(actions, delta.Action{Add: &delta.Add{
+			Path: deltaPath(path), PartitionValues: partitionValues(f.partition), Size: f.size, ModificationTime: now,
+			DataChange: true, Stats: stats, Tags: map[string]string{tagSHA256: f.sha256},
+		}})
+	}
+	return actions, nil
+}
+
+func deltaPath(rel string) string { return delta.EncodePath(rel[len(activitiesDir)+1:]) }
+
+func partitionValues(p Partition) map[string]*string {
+	date, service := p.Date(), fmt.Sprint(p.Service)
+	return map[string]*string{"date": &date, "service": &service}
+}
+
+func sideAdd(files []newFile) *sideChange {
+	if len(files) == 0 {
+		return nil
+	}
+	var c sideChange
+	for _, f := range files {
+		stats, err := f.stats.encode(f.rows)
+		if err != nil {
+			stats = ""
+		}
+		c.Add = append(c.Add, sideFile{Path: f.path, Size: f.size, SHA256: f.sha256, Rows: f.rows, Stats: stats})
+	}
+	return &c
+}
+
+// endBatch makes room for the next one, after a commit.
+func (a *Append) endBatch() error {
+	a.dedupe.committed(a.batch)
+	a.batch, a.ingested, a.memory = newBatch(), 0, 0
+	err := a.dropPending()
+	a.spill.Close()
+	a.spill = nil
+	if serr := a.w.sweepRemoved(); err == nil {
+		err = serr
+	}
+	return err
+}
+
+func (a *Append) dropPending() error {
+	if a.pending == nil {
+		return nil
+	}
+	err := a.pending.Close()
+	a.pending = nil
+	if rerr := a.w.opts.FS.Remove(a.w.layout.pending(a.run.RunID)); err == nil {
+		err = rerr
+	}
+	return err
+}
