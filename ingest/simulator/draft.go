@@ -219,7 +219,6 @@ type document struct {
 	url       string
 	id        string
 	list, web string
-	library   string
 	sizeBytes int64
 }
 
