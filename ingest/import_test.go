@@ -160,7 +160,7 @@ func record(id string, size int) string {
 func TestLinesOfEveryLength(t *testing.T) {
 	t.Parallel()
 	var lines []string
-	for _, size := range []int{100, 0, 1<<20 - 1, 1 << 20, 1<<20 + 1, 0, 0, 3 << 20, 90, 20_000_000, 1<<20 - 2, 100, 1<<20 - 101, 100} {
+	for _, size := range []int{100, 0, 1<<20 - 1, 1 << 20, 1<<20 + 1, 0, 0, 3 << 20, 90, 1<<20 - 2, 100, 1<<20 - 101, 100} {
 		line := ""
 		if size > 0 {
 			line = record(fmt.Sprint("r", len(lines)), size)
@@ -168,7 +168,7 @@ func TestLinesOfEveryLength(t *testing.T) {
 		lines = append(lines, line)
 	}
 	for name, c := range map[string]struct{ before, between, after string }{
-		"plain":                {"", "\n", "\n"},
+		"one of 20 MB":         {record("huge", 20_000_000) + "\n", "\n", "\n"},
 		"CRLF":                 {"", "\r\n", "\r\n"},
 		"no final newline":     {"", "\n", ""},
 		"a byte-order mark":    {"\ufeff", "\n", "\n"},
@@ -180,7 +180,11 @@ func TestLinesOfEveryLength(t *testing.T) {
 			dir := lakeDir(t)
 			s := mustImport(t, dir, nil, source("a.jsonl", bytes.NewReader(data)))
 			got := read(t, dir)
-			if len(got.activities) != 11 || s.Run.Records != 11 || len(got.quarantine) != 0 {
+			want := 10
+			if strings.Contains(c.before, "huge") {
+				want++
+			}
+			if len(got.activities) != want || s.Run.Records != int64(want) || len(got.quarantine) != 0 {
 				t.Errorf("%d rows of %d records", len(got.activities), s.Run.Records)
 			}
 			linesFit(t, data, got.activities)

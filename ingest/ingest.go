@@ -218,7 +218,10 @@ func (r *run) windows(ctx context.Context) error {
 	if r.pages.Load() == 0 {
 		return nil // an interrupted run had everything already
 	}
-	return r.commit(ctx)
+	if err := r.commit(ctx); err != nil {
+		return r.stop(ctx, lakeFault(err))
+	}
+	return nil
 }
 
 // final tells errors that end the run from those that only spoil a window. A

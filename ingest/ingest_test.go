@@ -26,6 +26,7 @@ import (
 	"mdcalake/ingest"
 	"mdcalake/ingest/simulator"
 	"mdcalake/store"
+	"mdcalake/store/storetest"
 )
 
 // The time of these tests: the simulator, the client, the run and the lake
@@ -48,6 +49,7 @@ type world struct {
 	sim   *simulator.Simulator
 	url   string
 	dir   string
+	disk  *storetest.Disk
 
 	// each request passes through it, if it is set; n from 1.
 	hook func(n int, w http.ResponseWriter)
@@ -63,6 +65,7 @@ type world struct {
 func newWorld(t testing.TB, change func(*simulator.Options)) *world {
 	t.Helper()
 	w := &world{t: t, clock: ingest.NewManualClock(now), dir: lakeDir(t)}
+	w.disk = storetest.NewDisk(t, filepath.Dir(w.dir))
 	w.serve(change)
 	return w
 }
@@ -142,7 +145,7 @@ func (w *world) mustRun(change func(*ingest.Options)) *ingest.Summary {
 
 func (w *world) writer() *store.Writer {
 	w.t.Helper()
-	lake, err := store.OpenWriter(w.dir, store.WriterOptions{Clock: w.clock.Now})
+	lake, err := store.OpenWriter(w.dir, store.WriterOptions{Clock: w.clock.Now, FS: w.disk})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -678,6 +681,40 @@ func TestAStopAtAnyPage(t *testing.T) {
 			w.mustRun(small)
 			truth(t, w.dir, w.sim.Expected())
 		})
+	}
+}
+
+// Wherever the disk dies, what was committed stays and the next run makes it
+// whole; no summary calls such a run complete.
+func TestADiskThatDies(t *testing.T) {
+	t.Parallel()
+	few := func(o *simulator.Options) {
+		o.Count, o.Services, o.Start = 60, []int64{20893}, since().AddDate(0, 0, 1)
+	}
+	small := func(o *ingest.Options) {
+		o.Since, o.PageSize = since().AddDate(0, 0, 1), 20
+		o.SetCommitBytes(100_000)
+	}
+	for n := 1; ; n += 9 {
+		if n > 1000 {
+			t.Fatal("the run never ends")
+		}
+		w := newWorld(t, few)
+		w.disk.StopAt(n)
+		s, err := w.run(t.Context(), small)
+		died := w.disk.Broke()
+		if died == (err == nil) || died != (s.Run.Outcome == "failed") {
+			t.Errorf("step %d: %v, %s", n, err, s.Run.Outcome)
+		}
+		w.disk.Mend()
+		if e := entries(t, w.dir); s.Head != "" && !strings.HasPrefix(s.Head, fmt.Sprint(len(e)-1, ":")) {
+			t.Errorf("step %d: head %s after %d commits", n, s.Head, len(e))
+		}
+		w.mustRun(small)
+		truth(t, w.dir, w.sim.Expected())
+		if !died {
+			return
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 
 	"mdcalake/store"
@@ -36,8 +37,8 @@ func (w *worker) lift(ctx context.Context, a *store.Append, record []byte, page,
 
 // tally is what a batch of records showed beside going into the lake.
 type tally struct {
-	first, last int64 // timestamps in ms; first > last: none
-	outside     int64 // of the window that was asked for
+	last    int64 // greatest timestamp in ms
+	outside int64 // of the window that was asked for
 }
 
 // liftPage lifts a page's records with all workers. In the steady state
@@ -51,7 +52,7 @@ func liftPage(ctx context.Context, a *store.Append, workers []*worker, records [
 	for n, w := range workers {
 		from, to := min(n*share, len(records)), min((n+1)*share, len(records))
 		t := &tallies[n]
-		t.first, t.last = 1<<62, -1<<62
+		t.last = math.MinInt64
 		work := func() {
 			for i := from; i < to; i++ {
 				lifted, err := w.lift(ctx, a, records[i], page, int32(i))
@@ -74,13 +75,13 @@ func liftPage(ctx context.Context, a *store.Append, workers []*worker, records [
 	wg.Wait()
 	total := tallies[0]
 	for _, t := range tallies[1:] {
-		total.first, total.last, total.outside = min(total.first, t.first), max(total.last, t.last), total.outside+t.outside
+		total.last, total.outside = max(total.last, t.last), total.outside+t.outside
 	}
 	return total, errors.Join(errs...)
 }
 
 func (t *tally) see(ms, since, until int64) {
-	t.first, t.last = min(t.first, ms), max(t.last, ms)
+	t.last = max(t.last, ms)
 	if ms < since || ms >= until {
 		t.outside++
 	}
