@@ -7,7 +7,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 20s
 RECORDS     ?= 205000
 
-.PHONY: build test check race bench fuzz golden truth lint demo interop clean
+.PHONY: build test check race bench fuzz golden truth crash lint demo interop clean
 
 ## build: the two programs, into .build
 build:
@@ -31,8 +31,12 @@ lint:
 truth:
 	$(GO) test ./cmd/mdcalake -run TestTheLakeHoldsTheTruth -timeout 30m -v -truth.records=$(RECORDS)
 
+## crash: stop, fail and lose power at every file operation, not at a sample
+crash:
+	CRASH=all $(GO) test ./store -run 'TestWherever|TestWhenever|TestADiskThatFails|TestFailingRuns' -timeout 20m
+
 ## check: everything that must hold
-check: lint race truth
+check: lint race crash truth
 
 ## fuzz: each fuzzer for FUZZTIME
 fuzz:
@@ -49,7 +53,7 @@ bench:
 
 ## golden: write the expected outputs of the tests anew; look at the difference
 golden:
-	$(GO) test ./... -update
+	UPDATE_GOLDEN=1 $(GO) test ./...
 
 ## interop: other readers against query (needs Python; installs into .build/venv)
 interop: build
