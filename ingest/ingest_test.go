@@ -654,7 +654,7 @@ func TestAStopBeforeAnythingCameLeavesNoTrace(t *testing.T) {
 // Wherever a run is told to stop, the next one makes it whole.
 func TestAStopAtAnyPage(t *testing.T) {
 	t.Parallel()
-	for n := 1; n <= 9; n++ {
+	for n := 1; n <= 9; n += 2 {
 		t.Run(fmt.Sprint("page ", n), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, func(o *simulator.Options) { o.Revisions = 0.05 })
