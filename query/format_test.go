@@ -42,6 +42,10 @@ NULL  NULL  2000
 		{"NULL is dim where colour is", "SELECT NULL::VARCHAR AS a", query.WriteOptions{Color: true}, "\n\x1b[1ma\n\x1b[0m----\n\x1b[2mNULL\x1b[0m\n(1 row)\n"},
 		{"no rows", "SELECT 1 AS a WHERE false", query.WriteOptions{}, "\na\n-\n(0 rows)\n"},
 		{"no header", "SELECT 1 AS a", query.WriteOptions{NoHeader: true}, "\n1\n(1 row)\n"},
+		{"times and numbers are never cut", "SELECT TIMESTAMPTZ '2026-11-20 12:00:00Z' AS t, repeat('a', 50) AS a, 1234567890123 AS n", query.WriteOptions{Width: 40, NoHeader: true}, `
+2026-11-20T12:00:00Z  aaaa…  1234567890123
+(1 row)
+`},
 		{"wide characters count twice", "SELECT * FROM (VALUES ('日本', 1), ('x', 2), ('😀', 3), ('é', 4)) t(a, b)", query.WriteOptions{}, `
 a     b
 ----  -

@@ -108,7 +108,7 @@ func (t *tableWriter) begin() {
 		}
 	}
 	if t.o.Width > 0 {
-		fit(t.widths, t.o.Width-len(gap)*(len(t.widths)-1))
+		t.fit(t.o.Width - len(gap)*(len(t.widths)-1))
 	}
 	if !t.o.NoHeader && len(t.columns) > 0 {
 		if t.o.Color {
@@ -132,8 +132,26 @@ func (t *tableWriter) begin() {
 	t.waiting = nil
 }
 
+// fit cuts texts, and only texts: half a number or half a time says something
+// else. Where that is not enough, lines are longer than the terminal is wide.
+func (t *tableWriter) fit(room int) {
+	var texts []int
+	var widths []int
+	for k, c := range t.columns {
+		if c.typ.text() {
+			texts, widths = append(texts, k), append(widths, t.widths[k])
+		} else {
+			room -= t.widths[k]
+		}
+	}
+	fit(widths, room)
+	for i, k := range texts {
+		t.widths[k] = widths[i]
+	}
+}
+
 // fit lowers the widest columns until all of them fit, and none below the
-// narrowest: then lines are longer than the terminal is wide.
+// narrowest.
 func fit(widths []int, room int) {
 	total := 0
 	for _, w := range widths {
@@ -175,7 +193,7 @@ func (t *tableWriter) line(row []cell) {
 		}
 		text := c.text
 		width := runewidth.StringWidth(text)
-		if t.o.Width > 0 && width > t.widths[k] {
+		if t.o.Width > 0 && width > t.widths[k] && t.columns[k].typ.text() {
 			text = runewidth.Truncate(text, t.widths[k], ellipsis)
 			width = runewidth.StringWidth(text)
 		}

@@ -124,6 +124,16 @@ func (t *valueType) numeric() bool {
 	return false
 }
 
+// text says whether a part of a value still says something true: of a name or
+// a list it does, of a number or a time it does not.
+func (t *valueType) text() bool {
+	switch t.id {
+	case bindings.TypeVarchar, bindings.TypeBlob, bindings.TypeBit, bindings.TypeEnum:
+		return true
+	}
+	return t.nested()
+}
+
 // nested says whether a value of the type is written as JSON.
 func (t *valueType) nested() bool {
 	switch t.id {
