@@ -162,9 +162,40 @@ func LastComplete(coverage []store.Rectangle, services []int64) time.Time {
 	return common
 }
 
+// lateOverlap is how far before its last complete point a lake is read again
+// when nobody says from where: most records are saved minutes after they
+// happened, some hours.
+const lateOverlap = 24 * time.Hour
+
+// DefaultSince is where an ingest that is told no beginning begins: a day
+// before the last complete point, or at a window that failed within the last
+// 30 days; a week back for a lake that knows nothing of these services.
+func DefaultSince(s *store.Snapshot, services []int64, until time.Time) time.Time {
+	last := LastComplete(s.Coverage, services)
+	if last.IsZero() {
+		return until.Add(-DefaultSpan)
+	}
+	since := last.Add(-lateOverlap)
+	want := []*int64{nil}
+	if len(services) > 0 {
+		want = nil
+		for i := range services {
+			want = append(want, &services[i])
+		}
+	}
+	for _, service := range want {
+		for _, stretch := range s.CoverageOf(service, until.Add(-doorSpan), last) {
+			if stretch.State == StateFailed && stretch.Since.Before(since) {
+				since = stretch.Since
+			}
+		}
+	}
+	return since
+}
+
 // States of a rectangle of coverage.
 const (
-	StateComplete   = "complete"
+	StateComplete   = store.StateComplete
 	StateFiltered   = "filtered"
 	StateFailed     = "failed"
 	StateImported   = "imported"

@@ -42,3 +42,30 @@ func TestTheLastCompletePoint(t *testing.T) {
 		})
 	}
 }
+
+func TestAnIngestThatIsToldNoBeginningBeginsWhereRecordsMayBeMissing(t *testing.T) {
+	at := func(day int) time.Time { return time.Date(2026, 11, day, 0, 0, 0, 0, time.UTC) }
+	rect := func(from, to int, state string) store.Rectangle {
+		return store.Rectangle{Since: at(from), Until: at(to), State: state, ThroughCreated: at(20)}
+	}
+	mail := int64(20893)
+	for name, c := range map[string]struct {
+		ledger   []store.Rectangle
+		services []int64
+		want     time.Time
+	}{
+		"a new lake: a week":                           {nil, nil, at(13)},
+		"late records: a day again":                    {[]store.Rectangle{rect(1, 18, "complete")}, nil, at(17)},
+		"a failed window, though later ones are whole": {[]store.Rectangle{rect(1, 10, "complete"), rect(10, 11, "failed"), rect(11, 18, "complete")}, nil, at(10)},
+		"failed once, and whole since":                 {[]store.Rectangle{rect(10, 11, "failed"), rect(1, 18, "complete")}, nil, at(17)},
+		"a failure beyond the door is past help":       {[]store.Rectangle{{Since: at(-20), Until: at(-19), State: "failed"}, rect(1, 18, "complete")}, nil, at(17)},
+		"another service":                              {[]store.Rectangle{{Since: at(1), Until: at(18), State: "complete", ThroughCreated: at(20), Service: &mail}}, []int64{15600}, at(13)},
+		"all services say something of one":            {[]store.Rectangle{rect(1, 18, "complete")}, []int64{mail}, at(17)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := ingest.DefaultSince(&store.Snapshot{Coverage: c.ledger}, c.services, at(20)); !got.Equal(c.want) {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}

@@ -28,7 +28,7 @@ never from an argument.`,
 			&cli.StringFlag{Name: "url", Usage: "API `URL` of the tenant (Settings > Cloud Apps > About)", EnvVars: []string{"MDCALAKE_URL"}},
 			&cli.StringFlag{Name: "token-file", Usage: "`FILE` that holds the API token (- is stdin)", EnvVars: []string{"MDCALAKE_TOKEN_FILE"}},
 			&cli.StringFlag{Name: "ca-file", Usage: "PEM `FILE` of further certificates to trust"},
-			&cli.StringFlag{Name: "since", Usage: "begin of the event time (default: where the lake is complete, else 7d)"},
+			&cli.StringFlag{Name: "since", Usage: "begin of the event time (default: a day before the lake's last complete point, else 7d)"},
 			&cli.StringFlag{Name: "until", Usage: "end of the event time (default: now, by the server's clock)"},
 			&cli.Int64SliceFlag{Name: "service", Usage: "only this app `ID` (repeatable)"},
 			&cli.StringFlag{Name: "filter", Usage: `further filters as the API takes them, e.g. '{"user.username":{"eq":["ada@example.com"]}}'`},
@@ -110,9 +110,7 @@ func runIngest(ctx *cli.Context, c console) error {
 		if err != nil {
 			return err
 		}
-		if o.Since = ingest.LastComplete(snapshot.Coverage, o.Services); o.Since.IsZero() {
-			o.Since = o.Until.Add(-ingest.DefaultSpan)
-		}
+		o.Since = ingest.DefaultSince(snapshot, o.Services, o.Until)
 		if !o.Since.Before(o.Until) {
 			return usage("give --since to read it again", "the lake is complete up to %s already", o.Since.Format(time.RFC3339))
 		}
