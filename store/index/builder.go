@@ -200,9 +200,3 @@ func (b *Builder) Close() error {
 	b.spills, b.entries = nil, nil
 	return err
 }
-
-// sortEntries sorts in place: by the first byte of the hash and the kind into
-// heaps that fit the processor's cache, then each.
-func sortEntries(entries []entry) {
-	slices.SortFunc(entries, compare)
-}

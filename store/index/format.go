@@ -16,8 +16,7 @@ const (
 
 	blockSize    = 4096 // a page: the least that the disk reads anyway
 	entrySize    = 12
-	blockEntries = 340 // (4096 - 16) / 12, without a rest
-	cellsAt      = blockEntries * 8
+	blockEntries = 340                      // (4096 - 16) / 12, without a rest
 	tailAt       = blockEntries * entrySize // number, count, kind, checksum
 
 	footerSize   = 4096
@@ -200,8 +199,8 @@ func (f *footer) block(n int64) (kind Kind, count int) {
 // block is one block's bytes, checked.
 type block []byte
 
-func (b block) hash(i int) uint64 { return binary.LittleEndian.Uint64(b[i*8:]) }
-func (b block) cell(i int) uint32 { return binary.LittleEndian.Uint32(b[cellsAt+i*4:]) }
+func (b block) hash(i int) uint64 { return binary.LittleEndian.Uint64(b[i*entrySize:]) }
+func (b block) cell(i int) uint32 { return binary.LittleEndian.Uint32(b[i*entrySize+8:]) }
 
 // seal writes the tail of a block.
 func (b block) seal(n int64, kind Kind, count int, seed uint32) {

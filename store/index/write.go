@@ -132,8 +132,9 @@ func (w *runWriter) add(e entry) error {
 	if w.count == 0 {
 		w.fences = binary.LittleEndian.AppendUint64(w.fences, e.hash)
 	}
-	binary.LittleEndian.PutUint64(w.b[w.count*8:], e.hash)
-	binary.LittleEndian.PutUint32(w.b[cellsAt+w.count*4:], e.cell)
+	at := w.b[w.count*entrySize:]
+	binary.LittleEndian.PutUint64(at, e.hash)
+	binary.LittleEndian.PutUint32(at[8:], e.cell)
 	w.count++
 	s := &f.sections[len(f.sections)-1]
 	s.max = e.hash
