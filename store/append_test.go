@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -78,6 +80,42 @@ func TestOfTwoPayloadsTheLaterSavedIsCurrent(t *testing.T) {
 			r := storetest.Ingest(t, dir, store.WriterOptions{}, old, late, old)
 			if r.Run.Duplicates != 3 {
 				t.Errorf("again: %+v", r.Run)
+			}
+		})
+	}
+}
+
+func TestALakeThatItsGroupMayReadStaysSo(t *testing.T) {
+	for name, tc := range map[string]struct {
+		group     bool
+		dir, file os.FileMode
+	}{"private": {false, 0o700, 0o400}, "group": {true, 0o750, 0o440}} {
+		t.Run(name, func(t *testing.T) {
+			dir := storetest.Dir(t)
+			if err := os.Mkdir(dir, 0o755); err != nil { // made by the person, and open
+				t.Fatal(err)
+			}
+			storetest.Ingest(t, dir, store.WriterOptions{Group: tc.group}, records(3)...)
+			storetest.Ingest(t, dir, store.WriterOptions{}, records(9)...)
+			err := filepath.WalkDir(filepath.Join(dir, "activities"), func(path string, d os.DirEntry, err error) error {
+				if err != nil {
+					return err
+				}
+				info, err := d.Info()
+				if err != nil {
+					return err
+				}
+				want := tc.file
+				if d.IsDir() {
+					want = tc.dir
+				}
+				if info.Mode().Perm() != want {
+					t.Errorf("%s has mode %o, want %o", path, info.Mode().Perm(), want)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
 		})
 	}

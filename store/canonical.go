@@ -122,10 +122,12 @@ func canonicalObject(d *json.Decoder, out *strings.Builder, nesting int) error {
 	return nil
 }
 
+var quoteMarks = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
 // canonicalString writes the unescaped text between quotes, with only quote
 // and backslash marked, so that no text can pass for structure.
 func canonicalString(out *strings.Builder, s string) {
 	out.WriteByte('"')
-	out.WriteString(strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s))
+	out.WriteString(quoteMarks.Replace(s))
 	out.WriteByte('"')
 }

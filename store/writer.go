@@ -64,6 +64,11 @@ func OpenWriter(dir string, o WriterOptions) (*Writer, error) {
 	if !isLake(l) {
 		return w, checkNewLake(l, dir)
 	}
+	// A lake that its group may read stays so, whoever adds to it. The directory
+	// to look at is one of ours: the lake's own may have been there before.
+	if info, err := os.Stat(filepath.Join(l.root, privateDir)); err == nil && info.Mode().Perm()&0o070 != 0 {
+		w.layout.group = true
+	}
 	if err := checkWritable(l.root, dir); err != nil {
 		return nil, err
 	}
