@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -154,13 +153,8 @@ func TestAReaderKeepsReplacedFilesUntilItCloses(t *testing.T) {
 // readOnly makes a tree that cannot be written, by a mount if we may.
 func readOnly(t *testing.T, dir string) {
 	t.Helper()
-	if runtime.GOOS == "linux" && os.Geteuid() == 0 {
-		if syscall.Mount(dir, dir, "", syscall.MS_BIND, "") == nil {
-			t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
-			if syscall.Mount(dir, dir, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, "") == nil {
-				return
-			}
-		}
+	if mountReadOnly(t, dir) {
+		return
 	}
 	chmodTree(t, dir, 0o222, 0)
 	t.Cleanup(func() { chmodTree(t, dir, 0, 0o200) })
