@@ -62,10 +62,11 @@ func (w Writer) Build(span Span, memory int) (*Builder, error) {
 	if memory <= 0 {
 		memory = defaultMemory
 	}
-	// An entry is 16 bytes, and when the slice grows for the last time half of
-	// it is there twice.
+	// An entry is 16 bytes. As much again is for what was outgrown, for the
+	// buffers of the merge, and for the garbage collector, which lets the heap
+	// grow to twice what lives.
 	return &Builder{
-		w: w.withDefaults(), span: span, limit: max(memory/24, blockEntries),
+		w: w.withDefaults(), span: span, limit: max(memory/32, blockEntries),
 		numbers: make(map[Cell]uint32),
 	}, nil
 }
@@ -84,9 +85,7 @@ func (b *Builder) Add(kind Kind, hash uint64, cell Cell) error {
 		}
 	}
 	if len(b.entries) == cap(b.entries) {
-		grown := make([]entry, len(b.entries), min(b.limit, max(1024, 2*len(b.entries))))
-		copy(grown, b.entries)
-		b.entries = grown
+		b.grow()
 	}
 	if len(b.cells) == 0 || b.cells[b.last] != cell {
 		n, ok := b.numbers[cell]
@@ -99,6 +98,19 @@ func (b *Builder) Add(kind Kind, hash uint64, cell Cell) error {
 	}
 	b.entries = append(b.entries, entry{hash: hash, cell: b.last, kind: kind})
 	return nil
+}
+
+// grow makes room: twice as much each time, but from an eighth of the limit on
+// all of it. Otherwise what was outgrown is as much again, until the garbage
+// collector comes by.
+func (b *Builder) grow() {
+	room := max(1024, 2*len(b.entries))
+	if room > b.limit/8 {
+		room = b.limit
+	}
+	grown := make([]entry, len(b.entries), room)
+	copy(grown, b.entries)
+	b.entries = grown
 }
 
 // sorted orders what is in memory, its cells renumbered in their order.

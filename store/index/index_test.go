@@ -105,7 +105,7 @@ func TestRunsOfTheSameEntriesAreTheSameBytes(t *testing.T) {
 		}
 		return must[[]byte](t)(os.ReadFile(list[0]))
 	}
-	for _, memory := range []int{0, 24 * 5000, 24 * 400} { // the last one joins spilled parts
+	for _, memory := range []int{0, 32 * 5000, 32 * 400} { // the last one joins spilled parts
 		dir := t.TempDir()
 		b := must[*index.Builder](t)(writer(t, dir).Build(span(0, 9), memory))
 		for range 2 {
@@ -240,7 +240,7 @@ func TestACrashAtEveryStepForgetsNothing(t *testing.T) {
 			}
 		}
 		// A rebuild over what is there.
-		b, err := w.Build(span(0, done), 24*500)
+		b, err := w.Build(span(0, done), 32*500)
 		if err != nil {
 			return done, err
 		}
