@@ -128,7 +128,7 @@
 // cores, shared with other work; the file in the page cache:
 //
 //	                            bytes/id  build    present  absent   anonymous   file pages
-//	this format, one run        12.07     8.8 s    0.10 s   0.10 s   7 to 9 MiB    6 MiB
+//	this format, one run        12.07     9.7 s    0.10 s   0.10 s   7 to 9 MiB    6 MiB
 //	  not merged, ten runs      12.07     7.7 s    0.18 s   0.17 s   8 to 10 MiB   6 MiB
 //	  one run, through mmap     12.07     same     0.09 s   0.09 s   7 to 8 MiB  580 MiB
 //	Pebble 2.1.7 sstable:
@@ -141,10 +141,10 @@
 // format, peak of the whole process 82 MiB; for Pebble only the writing of
 // entries that were sorted already. Lookups of Pebble are seeks in order,
 // without a block cache; reading a whole table takes it 1.1 to 3.5 s. The times
-// are the better ones of several, on a machine with a load of 4 to 5.) An array of our own is
-// smaller and nine times as fast, because it knows that keys are random and of
-// one width, and that questions come sorted and by the hundred thousand. It
-// costs 1,800 lines, comments included, and no dependency.
+// are the better ones of several, on a machine with a load of 4 to 5.)
+// An array of our own is smaller and nine times as fast, because it knows that
+// keys are random and of one width, and that questions come sorted and by the
+// hundred thousand. It costs 1,800 lines, comments included, and no dependency.
 //
 // Entries as pairs, or hashes and cells of a block apart: no difference in
 // time, and pairs are simpler.

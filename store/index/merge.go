@@ -10,7 +10,7 @@ import (
 
 // fan is how many runs of about one size are merged into the next size.
 // With 4, an entry is rewritten about log4 of the growth of its run, and a
-// lake of 50 million entries in commits of 1,000 has at most 3 x 8 runs.
+// lake of 50 million entries in commits of 1,000 has at most 3 x 9 runs.
 const fan = 4
 
 // Plan is a merge to be done: neighbouring runs that become one. The zero
