@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/duckdb/duckdb-go/v2"
 
 	"mdcalake/store"
@@ -252,6 +254,42 @@ func (e *Engine) ask(ctx context.Context, in *instance, sql string) (rows *Rows,
 	e.open[rows] = true
 	e.mu.Unlock()
 	return rows, nil
+}
+
+// retellFor bounds the search for a reason.
+const retellFor = 10 * time.Second
+
+// retell runs a statement that failed without a reason once more, on one
+// thread, where nobody can interrupt the one that knows. Its rows are dropped:
+// all that is wanted is the error.
+func (e *Engine) retell(ctx context.Context, sql string, failure error) error {
+	var plain *Error
+	if errors.As(failure, &plain) {
+		plain.Kind, plain.Message, plain.Hint = Runtime, "the statement failed while it ran, and DuckDB does not say why", "run it again over fewer rows"
+	}
+	ctx, cancel := context.WithTimeout(ctx, retellFor)
+	defer cancel()
+	alone := e.limits
+	alone.threads = 1
+	in, err := openInstance(ctx, alone)
+	if err != nil {
+		return failure
+	}
+	rows, err := e.ask(ctx, in, sql)
+	for err == nil {
+		rows.retold = true
+		var batch arrow.RecordBatch
+		if batch, err = rows.Next(); err == nil {
+			batch.Release()
+		}
+	}
+	if rows != nil {
+		rows.Close()
+	}
+	if err == io.EOF || ctx.Err() != nil || unexplained(err) {
+		return failure
+	}
+	return err
 }
 
 // furnish gives the instance its tables and locks it. A statement that names

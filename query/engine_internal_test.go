@@ -277,3 +277,19 @@ show_databases show_tables show_tables_expanded sniff_csv sql_auto_complete stor
 test_all_types test_vector_types truncate_duckdb_logs user_agent verify_external verify_fetch_row
 verify_parallelism verify_serializer version which_secret
 `
+
+func TestAFailureWithoutAReasonIsToldAgain(t *testing.T) {
+	e := openEmpty(t)
+	const q = "SELECT CASE WHEN range = 500_000 THEN error('half way') ELSE 'x' END AS a FROM range(1_000_000)"
+	silent := func() error { return &Error{Kind: Internal, Message: "Interrupted!", SQL: q, Position: -1} }
+	if !unexplained(silent()) {
+		t.Error("it is not noticed")
+	}
+	if err := e.retell(t.Context(), q, silent()); !strings.Contains(err.Error(), "half way") {
+		t.Errorf("got %v", err)
+	}
+	// Nothing to find: then it says at least that.
+	if err := e.retell(t.Context(), "SELECT 1", silent()); !strings.Contains(err.Error(), "does not say why") {
+		t.Errorf("got %v", err)
+	}
+}

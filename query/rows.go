@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,6 +40,8 @@ type Rows struct {
 	ctx      context.Context
 	cancel   context.CancelFunc // ends the statement, and so a Next that waits
 	release  func()
+
+	retold bool // this is the second telling already
 
 	mu     sync.Mutex
 	timing Timing
@@ -88,9 +91,19 @@ func (r *Rows) Next() (arrow.RecordBatch, error) {
 	}
 	if err != nil {
 		r.err = r.engine.explain(r.ctx, r.question.sql, r.engine.statementError(r.question, err))
+		if unexplained(r.err) && r.ctx.Err() == nil && !r.retold {
+			r.err = r.engine.retell(r.ctx, r.question.sql, r.err)
+		}
 		return nil, r.err
 	}
 	return batch, nil
+}
+
+// unexplained: when a thread of DuckDB's fails, it interrupts the others, and
+// now and then the one that is asked for rows tells of that and not of why.
+func unexplained(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && strings.HasPrefix(e.Message, "Interrupted")
 }
 
 // Close ends the statement, whether all was read or not.
