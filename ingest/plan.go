@@ -129,21 +129,27 @@ func stand(s *store.Snapshot, w Window, now time.Time) standing {
 	return standing{from: Position{Filters: c.Filters, FirstAsked: c.FirstAsked, Pages: c.Pages, Records: c.Records, Requests: c.Requests}}
 }
 
+// ledgerServices are the services as the ledger names them: one by one, or nil
+// alone for all at once.
+func ledgerServices(services []int64) []*int64 {
+	if len(services) == 0 {
+		return []*int64{nil}
+	}
+	named := make([]*int64, len(services))
+	for i := range services {
+		named[i] = &services[i]
+	}
+	return named
+}
+
 // LastComplete is the end of the latest interval that is complete for these
 // services (none: for all); zero if there is none. Holes before it are not its
 // business. Where an interval reaches beyond the save time that it is complete
 // through, it counts up to that time: nothing is saved before it happens, so
 // what happened later cannot have been seen.
 func LastComplete(coverage []store.Rectangle, services []int64) time.Time {
-	want := []*int64{nil}
-	if len(services) > 0 {
-		want = nil
-		for i := range services {
-			want = append(want, &services[i])
-		}
-	}
 	var common time.Time
-	for i, service := range want {
+	for i, service := range ledgerServices(services) {
 		var last time.Time
 		for _, r := range coverage {
 			covers := r.Service == nil || service != nil && *r.Service == *service
@@ -176,14 +182,7 @@ func DefaultSince(s *store.Snapshot, services []int64, until time.Time) time.Tim
 		return until.Add(-DefaultSpan)
 	}
 	since := last.Add(-lateOverlap)
-	want := []*int64{nil}
-	if len(services) > 0 {
-		want = nil
-		for i := range services {
-			want = append(want, &services[i])
-		}
-	}
-	for _, service := range want {
+	for _, service := range ledgerServices(services) {
 		for _, stretch := range s.CoverageOf(service, until.Add(-doorSpan), last) {
 			if stretch.State == StateFailed && stretch.Since.Before(since) {
 				since = stretch.Since
@@ -220,13 +219,7 @@ func rectangles(w Window, at Position, runID, failure string) []store.Rectangle 
 	case len(w.Filter) > 0:
 		base.State = StateFiltered
 	}
-	services := []*int64{nil}
-	if len(w.Services) > 0 {
-		services = nil
-		for i := range w.Services {
-			services = append(services, &w.Services[i])
-		}
-	}
+	services := ledgerServices(w.Services)
 	door := at.FirstAsked.Add(-doorSpan).Truncate(time.Millisecond)
 	var out []store.Rectangle
 	add := func(since, until time.Time, state string) {

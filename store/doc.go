@@ -26,10 +26,10 @@
 // How a row comes in:
 //
 //	Append.Add      encodes it into its partition's waiting rows (buffer.go)
-//	relieve, drain  choose partitions to be written, or spilled (append.go)
+//	relieve, drain  choose partitions to be written, or spilled (append.go, commit.go)
 //	judge           duplicate, revision or new? (dedupe.go)
 //	tableWriter     columns, pages, a file beside its place (parquet.go, cellwrite.go)
-//	Append.Commit   directories synced, then the entry (append.go, writer.go)
+//	Append.Commit   directories synced, then the entry (commit.go, writer.go)
 //
 // and out: Open reads the log and folds it into a Snapshot (lake.go, entry.go);
 // the query engine reads the files by itself. Verify reads everything again and
