@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -22,6 +21,7 @@ import (
 // nothing else may.
 type Append struct {
 	w   *Writer
+	tx  *transaction
 	run Run
 
 	mu       sync.Mutex
@@ -29,37 +29,22 @@ type Append struct {
 	memory   int   // bytes of all waiting rows
 	rowCount int64 // rows of the run so far
 	ingested int64 // of the batch under way; 0: none is
-	nextFile int
 	batch    batch
 	spill    *spillFile
 	dedupe   dedupe
-	pending  WritableFile
 	err      error // the run cannot go on
 	encoded  sync.Pool
 	room     *sync.Cond    // a cell has been written or spilled
 	encoders chan struct{} // a place for each cell that is being encoded
 }
 
-// batch is what will become true with the next commit.
+// batch is what will become true with the next commit, beside its files.
 type batch struct {
-	adds       map[string]newFile // by path in the lake
-	removes    map[string]File    // committed files that are replaced
 	revisions  sideRows[revisionRow]
 	quarantine sideRows[Quarantined]
 	bad        map[[32]byte]bool // of this batch
 	seen       map[string]int64
-	dirs       map[string]bool // to be synced
 	tenants    map[int64]bool
-}
-
-// newFile is a file that is whole on the disk and not part of the lake yet.
-type newFile struct {
-	path      string
-	partition Partition
-	size      int64
-	sha256    string
-	rows      int64
-	stats     Stats
 }
 
 // Quarantined is a record that could not be lifted, as it came.
@@ -89,7 +74,7 @@ func (w *Writer) Begin(run Run) (*Append, error) {
 	if err := w.CheckTenant(run.Host); err != nil {
 		return nil, err
 	}
-	a := &Append{w: w, run: run, cells: map[Partition]*cell{}, nextFile: 1}
+	a := &Append{w: w, tx: w.begin(run.RunID), run: run, cells: map[Partition]*cell{}}
 	a.batch = newBatch()
 	a.dedupe.reset(w)
 	a.encoded.New = func() any { return new([]byte) }
@@ -100,10 +85,7 @@ func (w *Writer) Begin(run Run) (*Append, error) {
 }
 
 func newBatch() batch {
-	return batch{
-		adds: map[string]newFile{}, removes: map[string]File{}, bad: map[[32]byte]bool{},
-		seen: map[string]int64{}, dirs: map[string]bool{}, tenants: map[int64]bool{},
-	}
+	return batch{bad: map[[32]byte]bool{}, seen: map[string]int64{}, tenants: map[int64]bool{}}
 }
 
 // Run is the run as it stands, the batch under way included as far as it was
@@ -310,79 +292,19 @@ func (a *Append) putAs(ctx context.Context, c *cell, t taken, write bool, name s
 	return err
 }
 
-// prepare makes the lake, the pending file and the spill file when the first
-// of them is needed.
+// prepare makes the lake and the spill file when the first of them is needed.
 func (a *Append) prepare() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if err := a.w.make(); err != nil {
+	if err := a.tx.prepare(); err != nil {
 		return err
 	}
-	if a.pending == nil {
-		f, err := a.w.opts.FS.Create(a.w.layout.pending(a.run.RunID), a.w.layout.fileMode())
-		if err != nil {
-			return err
-		}
-		a.pending = f
-		if err := a.w.opts.FS.SyncDir(filepath.Join(a.w.layout.root, privateDir)); err != nil {
-			return err
-		}
-	}
-	if a.spill == nil {
-		f, err := newSpillFile(filepath.Join(a.w.layout.root, privateDir))
-		if err != nil {
-			return err
-		}
-		a.spill = f
-	}
-	return nil
-}
-
-// reserve takes names for files to come and makes them durable in the pending
-// file, all with one sync, before any of the files exists.
-func (a *Append) reserve(names ...func(n int) string) ([]string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(names) == 0 {
-		return nil, nil
-	}
-	var lines []byte
-	var reserved []string
-	for _, name := range names {
-		rel := name(a.nextFile)
-		a.nextFile++
-		reserved = append(reserved, rel)
-		lines = append(append(lines, rel...), '\n')
-	}
-	if _, err := a.pending.Write(lines); err != nil {
-		return nil, err
-	}
-	if err := a.pending.Sync(); err != nil {
-		return nil, err
-	}
-	for _, rel := range reserved {
-		if err := a.makeDirs(path.Dir(rel)); err != nil {
-			return nil, err
-		}
-	}
-	return reserved, nil
-}
-
-// makeDirs makes the directories of a file and notes those whose names have to
-// be made durable before the commit.
-func (a *Append) makeDirs(rel string) error {
-	if a.batch.dirs[rel] {
+	if a.spill != nil {
 		return nil
 	}
-	if err := a.w.opts.FS.MkdirAll(a.w.layout.path(rel), a.w.layout.dirMode()); err != nil {
-		return err
-	}
-	for d := rel; ; d = path.Dir(d) {
-		a.batch.dirs[d] = true
-		if d == "." {
-			return nil
-		}
-	}
+	f, err := newSpillFile(filepath.Join(a.w.layout.root, privateDir))
+	a.spill = f
+	return err
 }
 
 // Quarantine takes a record that could not be lifted into the batch. Bytes
@@ -438,25 +360,7 @@ func (a *Append) Abort() {
 	a.w.open = nil
 	a.spill.Close()
 	a.spill = nil
-	if a.pending == nil {
-		return
-	}
-	a.pending.Close()
-	a.pending = nil
-	if a.w.lock == nil {
-		return
-	}
-	// A commit may have become visible though it answered an error: what the log
-	// names stays, so the log is asked again before anything goes.
-	state, err := readLog(a.w.layout, nil)
-	if err != nil {
-		return
-	}
-	a.w.state = state
-	if a.w.settleLog() != nil {
-		return // the next writer tidies up
-	}
-	a.w.sweepPending(a.w.layout.pending(a.run.RunID))
+	a.tx.abandon()
 }
 
 func sortedKeys[K interface{ ~string | ~int64 }, V any](m map[K]V) []K {

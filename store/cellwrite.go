@@ -34,7 +34,7 @@ func (a *Append) writeCell(ctx context.Context, p Partition, t taken, name strin
 		return err
 	}
 	for _, fileNo := range slices.Sorted(maps.Keys(v.replaced)) {
-		if err := a.rewrite(ctx, p, idx.files[fileNo], v.replaced[fileNo]); err != nil {
+		if err := a.tx.rewrite(ctx, idx.files[fileNo], v.replaced[fileNo]); err != nil {
 			return err
 		}
 	}
@@ -58,12 +58,10 @@ func (a *Append) writeCell(ctx context.Context, p Partition, t taken, name strin
 	return a.writeRevisions(full)
 }
 
-// sideRows are rows of a side table that wait for their file, and the files
-// that are whole already.
+// sideRows are rows of a side table that wait for their file.
 type sideRows[T any] struct {
 	rows  []T
 	bytes int
-	files []newFile
 }
 
 // add takes a row and answers all that wait when there are enough for a file.
@@ -96,41 +94,20 @@ func (idx *cellIndex) settle(path string) {
 	}
 }
 
-// cellFiles are the files of a cell as the batch under way would leave it.
-func (a *Append) cellFiles(p Partition, committed []string) []string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var files []string
-	for _, path := range committed {
-		if _, gone := a.batch.removes[path]; !gone {
-			files = append(files, path)
-		}
-	}
-	for path, f := range a.batch.adds {
-		if f.partition == p {
-			files = append(files, path)
-		}
-	}
-	slices.Sort(files)
-	return files
-}
-
 func (a *Append) writeNewRows(p Partition, t *taken, v *verdict, name string, leave func()) (string, error) {
 	if len(v.keep) == len(v.dropped) {
 		return "", nil
 	}
 	if name == "" {
-		reserved, err := a.reserve(func(n int) string { return dataName(p, a.run.RunID, n) })
-		if err != nil {
+		var err error
+		if name, err = a.tx.reserveOne(a.tx.dataName(p)); err != nil {
 			return "", err
 		}
-		name = reserved[0]
 	}
-	f, err := a.newTable(name, Columns, false)
+	f, err := a.tx.newData(p, name)
 	if err != nil {
 		return "", err
 	}
-	f.partition = p
 	var row Row
 	for i, w := range v.keep {
 		if v.dropped[i] {
@@ -149,139 +126,7 @@ func (a *Append) writeNewRows(p Partition, t *taken, v *verdict, name string, le
 	}
 	*t = taken{}
 	leave()
-	return f.path, a.finish(f)
-}
-
-// rewrite puts a copy of a file of the cell, without some of its rows, in its
-// place; nothing, if no row is left.
-func (a *Append) rewrite(ctx context.Context, p Partition, path string, without map[int32]bool) error {
-	if int64(len(without)) < a.rowsIn(path) {
-		if err := a.copyFile(ctx, p, path, without); err != nil {
-			return err
-		}
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if _, fresh := a.batch.adds[path]; fresh {
-		delete(a.batch.adds, path)
-		return a.w.removeIfThere(path)
-	}
-	a.batch.removes[path] = a.dedupe.table[path]
-	return nil
-}
-
-func (a *Append) rowsIn(path string) int64 {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if f, fresh := a.batch.adds[path]; fresh {
-		return f.rows
-	}
-	return a.dedupe.table[path].Rows
-}
-
-func (a *Append) copyFile(ctx context.Context, p Partition, path string, without map[int32]bool) error {
-	reserved, err := a.reserve(func(n int) string { return dataName(p, a.run.RunID, n) })
-	if err != nil {
-		return err
-	}
-	f, err := a.newTable(reserved[0], Columns, false)
-	if err != nil {
-		return err
-	}
-	f.partition = p
-	var werr error
-	err = readRows(ctx, a.w.layout.path(path), func(r *Row, index int64) error {
-		if without[int32(index)] {
-			return nil
-		}
-		werr = f.table.append(r, nil)
-		r.Text = nil // the writer has it now
-		return werr
-	})
-	if werr != nil {
-		return f.abandon(werr)
-	}
-	if err != nil {
-		return f.abandon(readFault(ctx, path, err))
-	}
-	if err := f.table.close(); err != nil {
-		return f.abandon(err)
-	}
-	return a.finish(f)
-}
-
-// openFile is a file under way: hidden beside its place until it is whole.
-type openFile struct {
-	fs    FS
-	path  string // in the lake
-	temp  string // absolute
-	f     WritableFile
-	table *tableWriter
-	sink  *hashingWriter
-
-	partition Partition
-}
-
-// newFile begins a file whose name is reserved.
-func (a *Append) newFile(rel string) (*openFile, error) {
-	temp := a.w.layout.path(tempName(rel))
-	f, err := a.w.opts.FS.Create(temp, a.w.layout.fileMode())
-	if err != nil {
-		return nil, err
-	}
-	return &openFile{fs: a.w.opts.FS, path: rel, temp: temp, f: f}, nil
-}
-
-// newTable begins a Parquet file of rows.
-func (a *Append) newTable(rel string, columns []Column, withKeys bool) (*openFile, error) {
-	f, err := a.newFile(rel)
-	if err != nil {
-		return nil, err
-	}
-	f.table, err = newTableWriter(f.f, columns, withKeys, a.w.opts.ToolVersion)
-	if err != nil {
-		return nil, f.abandon(err)
-	}
-	f.sink = f.table.sink
-	return f, nil
-}
-
-// abandon drops a file under way and passes the error on. What cannot be
-// deleted now is in the pending file.
-func (f *openFile) abandon(err error) error {
-	f.f.Close()
-	f.fs.Remove(f.temp)
-	return err
-}
-
-// seal makes the file whole and durable under its own name.
-func (f *openFile) seal(l layout) error {
-	// The mode comes first, so that the sync covers it.
-	if err := f.fs.Chmod(f.temp, l.dataMode()); err != nil {
-		return f.abandon(err)
-	}
-	if err := f.f.Sync(); err != nil {
-		return f.abandon(err)
-	}
-	if err := f.f.Close(); err != nil {
-		return err
-	}
-	return f.fs.Rename(f.temp, l.path(f.path))
-}
-
-func (f *openFile) newFile(rows int64, stats Stats) newFile {
-	return newFile{path: f.path, partition: f.partition, size: f.sink.size, sha256: f.sink.hex(), rows: rows, stats: stats}
-}
-
-// finish seals a closed file of activities and adds it to the batch.
-func (a *Append) finish(f *openFile) error {
-	if err := f.seal(a.w.layout); err != nil {
-		return err
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.batch.adds[f.path] = f.newFile(f.table.rows, f.table.stats)
-	return nil
+	return f.path, a.tx.finish(f)
 }
 
 // writeRevisions writes a file of payloads that are not current.
@@ -289,11 +134,11 @@ func (a *Append) writeRevisions(rows []revisionRow) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	reserved, err := a.reserve(func(n int) string { return sideName(revisionsDir, a.run.RunID, n) })
+	name, err := a.tx.reserveOne(a.tx.sideName(revisionsDir))
 	if err != nil {
 		return err
 	}
-	f, err := a.newTable(reserved[0], RevisionColumns, true)
+	f, err := a.tx.newTable(name, RevisionColumns, true)
 	if err != nil {
 		return err
 	}
@@ -311,13 +156,7 @@ func (a *Append) writeRevisions(rows []revisionRow) error {
 	if err := f.table.close(); err != nil {
 		return f.abandon(err)
 	}
-	if err := f.seal(a.w.layout); err != nil {
-		return err
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.batch.revisions.files = append(a.batch.revisions.files, f.newFile(f.table.rows, f.table.stats))
-	return nil
+	return a.tx.finishSide(f, f.table.rows, f.table.stats)
 }
 
 // writeQuarantine writes a file of new records that could not be lifted.
@@ -328,11 +167,11 @@ func (a *Append) writeQuarantine(rows []Quarantined) error {
 	if err := a.prepare(); err != nil {
 		return err
 	}
-	reserved, err := a.reserve(func(n int) string { return sideName(quarantineDir, a.run.RunID, n) })
+	name, err := a.tx.reserveOne(a.tx.sideName(quarantineDir))
 	if err != nil {
 		return err
 	}
-	f, err := a.newFile(reserved[0])
+	f, err := a.tx.newFile(name)
 	if err != nil {
 		return err
 	}
@@ -340,13 +179,7 @@ func (a *Append) writeQuarantine(rows []Quarantined) error {
 	if err := writeQuarantineFile(f.sink, rows, a.run.RunID, a.ingested); err != nil {
 		return f.abandon(err)
 	}
-	if err := f.seal(a.w.layout); err != nil {
-		return err
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.batch.quarantine.files = append(a.batch.quarantine.files, f.newFile(int64(len(rows)), emptyStats()))
-	return nil
+	return a.tx.finishSide(f, int64(len(rows)), emptyStats())
 }
 
 // writeQuarantineFile writes the table's own few columns.

@@ -2,12 +2,9 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
-
-	"mdcalake/store/delta"
 )
 
 // Making a batch true: what still waits is written, the directories are synced,
@@ -58,28 +55,19 @@ func (a *Append) commit(ctx context.Context, c Commit) (Receipt, error) {
 	if err := a.writeQuarantine(a.batch.quarantine.take()); err != nil {
 		return Receipt{}, err
 	}
-	if err := a.syncDirs(); err != nil {
-		return Receipt{}, err
-	}
 	a.takeFacts(c.Run)
-	actions, err := a.actions()
-	if err != nil {
-		return Receipt{}, err
-	}
 	run := a.run.clone()
 	f := &facts{
 		Ingested: a.ingested, RunID: run.RunID, Run: &run, Tenant: a.tenantChange(), Pages: c.Pages,
-		Coverage: c.Coverage, Cursors: c.Cursors, Quarantine: sideAdd(a.batch.quarantine.files), Revisions: sideAdd(a.batch.revisions.files), Seen: a.batch.seen,
+		Coverage: c.Coverage, Cursors: c.Cursors, Seen: a.batch.seen,
 	}
-	files, before := len(a.batch.adds), a.w.state.table.Version
-	err = a.w.commit(ctx, actions, f, "WRITE", len(a.batch.removes) == 0)
-	receipt := Receipt{Version: a.w.state.table.Version, Head: a.w.state.head, Run: run, Files: files}
-	switch {
-	case receipt.Version == before:
+	files, changed := len(a.tx.adds), a.tx.change
+	committed, err := a.tx.commit(ctx, entryText{operation: "WRITE", dataChange: true, facts: f})
+	if !committed {
 		return Receipt{}, err
-	case err == nil:
-		err = a.endBatch()
 	}
+	receipt := Receipt{Version: a.w.state.table.Version, Head: a.w.state.head, Run: run, Files: files}
+	a.endBatch(changed)
 	if err != nil {
 		err = &CommittedError{Receipt: receipt, Err: err}
 	}
@@ -117,16 +105,6 @@ func (a *Append) tenantChange() *Tenant {
 	return &t
 }
 
-// syncDirs makes the names of the batch's files durable.
-func (a *Append) syncDirs() error {
-	var g errgroup.Group
-	g.SetLimit(syncsAtOnce)
-	for _, dir := range sortedKeys(a.batch.dirs) {
-		g.Go(func() error { return a.w.opts.FS.SyncDir(a.w.layout.path(dir)) })
-	}
-	return g.Wait()
-}
-
 // drain writes all that waits. Most of the time of a small file is its sync,
 // and a disk takes many at once; so more files are under way than may be
 // encoded (Append.encoders).
@@ -144,7 +122,7 @@ func (a *Append) drain(ctx context.Context) error {
 	for i, c := range cells {
 		names[i] = func(n int) string { return dataName(c.partition, a.run.RunID, n) }
 	}
-	reserved, err := a.reserve(names...)
+	reserved, err := a.tx.reserve(names...)
 	if err != nil {
 		return err
 	}
@@ -168,74 +146,10 @@ func (a *Append) drain(ctx context.Context) error {
 	return nil
 }
 
-// actions are what the batch means for the Delta table.
-func (a *Append) actions() ([]delta.Action, error) {
-	now := a.w.opts.Clock().UnixMilli()
-	var actions []delta.Action
-	for _, path := range sortedKeys(a.batch.removes) {
-		f := a.batch.removes[path]
-		actions = append(actions, delta.Action{Remove: &delta.Remove{
-			Path: deltaPath(path), DeletionTimestamp: now, DataChange: true, ExtendedMetadata: true,
-			PartitionValues: partitionValues(f.Partition), Size: f.Size,
-		}})
-	}
-	for _, path := range sortedKeys(a.batch.adds) {
-		f := a.batch.adds[path]
-		stats, err := f.stats.encode(f.rows)
-		if err != nil {
-			return nil, err
-		}
-		actions = append(actions, delta.Action{Add: &delta.Add{
-			Path: deltaPath(path), PartitionValues: partitionValues(f.partition), Size: f.size, ModificationTime: now,
-			DataChange: true, Stats: stats, Tags: map[string]string{tagSHA256: f.sha256},
-		}})
-	}
-	return actions, nil
-}
-
-func deltaPath(rel string) string { return delta.EncodePath(rel[len(activitiesDir)+1:]) }
-
-func partitionValues(p Partition) map[string]*string {
-	date, service := p.Date(), fmt.Sprint(p.Service)
-	return map[string]*string{"date": &date, "service": &service}
-}
-
-func sideAdd(files []newFile) *sideChange {
-	if len(files) == 0 {
-		return nil
-	}
-	var c sideChange
-	for _, f := range files {
-		stats, err := f.stats.encode(f.rows)
-		if err != nil {
-			stats = ""
-		}
-		c.Add = append(c.Add, sideFile{Path: f.path, Size: f.size, SHA256: f.sha256, Rows: f.rows, Stats: stats})
-	}
-	return &c
-}
-
 // endBatch makes room for the next one, after a commit.
-func (a *Append) endBatch() error {
-	a.dedupe.committed(a.batch)
+func (a *Append) endBatch(changed change) {
+	a.dedupe.committed(changed, a.batch.bad)
 	a.batch, a.ingested, a.memory = newBatch(), 0, 0
-	err := a.dropPending()
 	a.spill.Close()
 	a.spill = nil
-	if serr := a.w.sweepRemoved(); err == nil {
-		err = serr
-	}
-	return err
-}
-
-func (a *Append) dropPending() error {
-	if a.pending == nil {
-		return nil
-	}
-	err := a.pending.Close()
-	a.pending = nil
-	if rerr := a.w.opts.FS.Remove(a.w.layout.pending(a.run.RunID)); err == nil {
-		err = rerr
-	}
-	return err
 }

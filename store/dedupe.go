@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -52,7 +54,6 @@ type dedupe struct {
 
 	mu    sync.Mutex
 	files map[Partition][]string // committed ones
-	table map[string]File        // the same, by path
 	cells map[Partition]*cellIndex
 	kept  int // rows in cells
 
@@ -75,39 +76,24 @@ type revisionRow struct {
 }
 
 func (d *dedupe) reset(w *Writer) {
-	*d = dedupe{w: w, seed: maphash.MakeSeed(), files: map[Partition][]string{}, table: map[string]File{}, cells: map[Partition]*cellIndex{}, revisions: map[uint64][]revisionKey{}}
-	for _, f := range w.state.table.Files() {
-		file, err := activitiesFile(f)
-		if err != nil {
-			continue // found by Snapshot, which every opening goes through
-		}
-		d.files[file.Partition] = append(d.files[file.Partition], file.Path)
-		d.table[file.Path] = file
+	*d = dedupe{w: w, seed: maphash.MakeSeed(), files: map[Partition][]string{}, cells: map[Partition]*cellIndex{}, revisions: map[uint64][]revisionKey{}}
+	for path, f := range w.state.files {
+		d.files[f.Partition] = append(d.files[f.Partition], path)
 	}
 }
 
 // committed takes over what a commit changed.
-func (d *dedupe) committed(b batch) {
+func (d *dedupe) committed(c change, bad map[[32]byte]bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for path, f := range b.removes {
-		delete(d.table, path)
-		kept := d.files[f.Partition][:0]
-		for _, p := range d.files[f.Partition] {
-			if p != path {
-				kept = append(kept, p)
-			}
-		}
-		d.files[f.Partition] = kept
+	for path, f := range c.removes {
+		d.files[f.Partition] = slices.DeleteFunc(d.files[f.Partition], func(p string) bool { return p == path })
 	}
-	for path, f := range b.adds {
+	for path, f := range c.adds {
 		d.files[f.partition] = append(d.files[f.partition], path)
-		d.table[path] = File{Path: path, Partition: f.partition, Size: f.size, SHA256: f.sha256, Rows: f.rows, Stats: f.stats}
 	}
-	for sum := range b.bad {
-		if d.bad != nil {
-			d.bad[sum] = true
-		}
+	if d.bad != nil {
+		maps.Copy(d.bad, bad)
 	}
 }
 
@@ -130,7 +116,7 @@ func (a *Append) cellIndex(ctx context.Context, p Partition) (*cellIndex, error)
 		return idx, nil
 	}
 	idx = &cellIndex{rows: map[uint64]knownRow{}}
-	for _, f := range a.cellFiles(p, committed) {
+	for _, f := range a.tx.cellFiles(p, committed) {
 		if err := d.indexFile(ctx, idx, f); err != nil {
 			return nil, err
 		}

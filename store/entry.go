@@ -107,6 +107,8 @@ func ourFacts(actions []delta.Action) (*facts, error) {
 // fold is the state of a lake while its log is being read.
 type fold struct {
 	table      *delta.Snapshot
+	files      map[string]File  // of activities, by path in the lake
+	odd        map[string]error // files whose path is no place of ours, and why
 	head       string
 	last       *facts
 	tenant     Tenant
@@ -131,7 +133,7 @@ type chainFault struct {
 
 func newFold() *fold {
 	return &fold{
-		table: delta.NewSnapshot(), revisions: map[string]File{}, quarantine: map[string]File{}, removed: map[string]bool{},
+		table: delta.NewSnapshot(), files: map[string]File{}, odd: map[string]error{}, revisions: map[string]File{}, quarantine: map[string]File{}, removed: map[string]bool{},
 		runs: map[string]*Run{}, cursors: map[string]Cursor{}, seen: map[string]Sighting{},
 	}
 }
@@ -153,23 +155,52 @@ func (s *fold) apply(version int64, entry []byte, actions []delta.Action) error 
 	if s.onEntry != nil {
 		s.onEntry(version, entry, actions, f)
 	}
+	for _, a := range actions {
+		if err := s.applyFile(version, a, f != nil); err != nil {
+			return err
+		}
+	}
 	if f == nil {
 		s.foreign = append(s.foreign, version)
 	} else {
 		if f.Previous != s.head {
 			s.broken = append(s.broken, chainFault{version: version, want: f.Previous, have: s.head})
 		}
-		for _, a := range actions {
-			if a.Remove != nil {
-				if name, err := delta.FilePath(a.Remove.Path); err == nil {
-					s.removed[activitiesDir+"/"+name] = true
-				}
-			}
-		}
 		s.applyFacts(version, f)
 		s.last = f
 	}
 	s.head = sha256Hex(entry)
+	return nil
+}
+
+// applyFile folds in what an action says of a file of activities.
+func (s *fold) applyFile(version int64, a delta.Action, ours bool) error {
+	switch {
+	case a.Add != nil:
+		name, err := delta.FilePath(a.Add.Path)
+		if err != nil {
+			return err
+		}
+		path := activitiesDir + "/" + name
+		delete(s.files, path)
+		delete(s.odd, path)
+		if file, err := activitiesFile(version, name, a.Add); err != nil {
+			s.odd[path] = err
+		} else {
+			s.files[path] = file
+		}
+	case a.Remove != nil:
+		name, err := delta.FilePath(a.Remove.Path)
+		if err != nil {
+			return err
+		}
+		path := activitiesDir + "/" + name
+		delete(s.files, path)
+		delete(s.odd, path)
+		if ours {
+			s.removed[path] = true
+		}
+	}
 	return nil
 }
 
@@ -243,17 +274,13 @@ func (s *fold) snapshot(root string) (*Snapshot, error) {
 	out := &Snapshot{
 		Root: root, Version: s.table.Version, Head: s.head, Tenant: s.tenant, Ingested: s.ingested,
 		Coverage: slices.Clip(s.coverage), Cursors: maps.Clone(s.cursors), Seen: maps.Clone(s.seen), Foreign: slices.Clip(s.foreign),
-		Revisions: sortedFiles(s.revisions), Quarantine: sortedFiles(s.quarantine),
+		Files: sortedFiles(s.files), Revisions: sortedFiles(s.revisions), Quarantine: sortedFiles(s.quarantine),
+	}
+	for _, path := range sortedKeys(s.odd) {
+		return nil, s.odd[path]
 	}
 	if s.table.MetaData != nil {
 		out.TableID = s.table.MetaData.ID
-	}
-	for _, f := range s.table.Files() {
-		file, err := activitiesFile(f)
-		if err != nil {
-			return nil, err
-		}
-		out.Files = append(out.Files, file)
 	}
 	for _, r := range s.runs {
 		out.Runs = append(out.Runs, *r)
@@ -280,23 +307,24 @@ func sortedFiles(m map[string]File) []File {
 	return files
 }
 
-func activitiesFile(f delta.File) (File, error) {
-	dir := f.Name
+// activitiesFile is a file of the table as we see it: it must lie in its cell.
+func activitiesFile(version int64, name string, add *delta.Add) (File, error) {
+	dir := name
 	if i := strings.LastIndexByte(dir, '/'); i >= 0 {
 		dir = dir[:i]
 	}
 	p, err := ParsePartition(dir)
 	if err != nil {
-		return File{}, fmt.Errorf("log entry %d: %w", f.Version, err)
+		return File{}, fmt.Errorf("log entry %d: %w", version, err)
 	}
-	date, service := f.PartitionValues["date"], f.PartitionValues["service"]
+	date, service := add.PartitionValues["date"], add.PartitionValues["service"]
 	if date == nil || service == nil || *date != p.Date() || *service != fmt.Sprint(p.Service) {
-		return File{}, fmt.Errorf("log entry %d: the partition values of %q do not fit its path", f.Version, f.Name)
+		return File{}, fmt.Errorf("log entry %d: the partition values of %q do not fit its path", version, name)
 	}
-	stats, rows := decodeStats(f.Stats)
+	stats, rows := decodeStats(add.Stats)
 	return File{
-		Path: activitiesDir + "/" + f.Name, Partition: p, Size: f.Size, SHA256: f.Tags[tagSHA256],
-		Rows: rows, Version: f.Version, Stats: stats,
+		Path: activitiesDir + "/" + name, Partition: p, Size: add.Size, SHA256: add.Tags[tagSHA256],
+		Rows: rows, Version: version, Stats: stats,
 	}, nil
 }
 

@@ -153,12 +153,10 @@ func (v *verifier) expectHead(heads map[int64]string) {
 
 // files checks every file that the log names.
 func (v *verifier) files(ctx context.Context) error {
-	for _, f := range v.state.table.Files() {
-		file, err := activitiesFile(f)
-		if err != nil {
-			v.problem("", "%v", err)
-			continue
-		}
+	for _, path := range sortedKeys(v.state.odd) {
+		v.problem("", "%v", v.state.odd[path])
+	}
+	for _, file := range sortedFiles(v.state.files) {
 		if err := v.file(ctx, file, v.activityRows); err != nil {
 			return err
 		}

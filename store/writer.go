@@ -72,15 +72,15 @@ func OpenWriter(dir string, o WriterOptions) (*Writer, error) {
 	if err := checkWritable(l.root, dir); err != nil {
 		return nil, err
 	}
-	if err := w.begin(); err != nil {
+	if err := w.start(); err != nil {
 		w.Close()
 		return nil, w.fault("open lake", err)
 	}
 	return w, nil
 }
 
-// begin locks an existing lake, reads it and tidies up.
-func (w *Writer) begin() error {
+// start locks an existing lake, reads it and tidies up.
+func (w *Writer) start() error {
 	if err := w.takeLock(); err != nil {
 		return err
 	}
@@ -233,8 +233,8 @@ func (e *TenantError) Hint() string {
 }
 
 // commit writes the next entry.
-func (w *Writer) commit(ctx context.Context, actions []delta.Action, f *facts, operation string, blind bool) error {
-	now := w.opts.Clock()
+func (w *Writer) commit(ctx context.Context, actions []delta.Action, e entryText) error {
+	now, f := w.opts.Clock(), e.facts
 	f.Format, f.Previous = formatVersion, w.state.head
 	version := w.state.table.Version + 1
 	if version == 0 {
@@ -252,8 +252,8 @@ func (w *Writer) commit(ctx context.Context, actions []delta.Action, f *facts, o
 		}, actions...)
 	}
 	info := commitInfo{
-		Timestamp: now.UnixMilli(), Operation: operation, OperationParameters: map[string]string{"mode": "Append"},
-		IsBlindAppend: blind, EngineInfo: "mdcalake/" + w.opts.ToolVersion, Mdcalake: f,
+		Timestamp: now.UnixMilli(), Operation: e.operation, OperationParameters: e.parameters(),
+		IsBlindAppend: e.blind, EngineInfo: "mdcalake/" + w.opts.ToolVersion, Mdcalake: f,
 	}
 	raw, err := encodeJSON(info)
 	if err != nil {

@@ -1,0 +1,444 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"mdcalake/store/delta"
+)
+
+// transaction is how every verb changes a lake: names are noted, files made
+// whole under them, and then one entry of the log makes all of it true. What
+// was not committed never happened. A run is one transaction of any number of
+// commits; its file names are never used twice. FORMAT.md argues the order.
+//
+// Its methods may be called from several goroutines at once, except for commit
+// and abandon.
+type transaction struct {
+	w     *Writer
+	runID string
+
+	mu       sync.Mutex
+	pending  WritableFile // nil: no name is noted
+	nextFile int
+	change
+}
+
+// change is what the next entry says of files.
+type change struct {
+	adds    map[string]newFile // to activities, by path in the lake
+	removes map[string]File    // committed files of activities
+	sides   map[string]*sideEdit
+	dirs    map[string]bool // to be synced
+}
+
+// sideEdit is the same for a table that Delta does not know.
+type sideEdit struct {
+	adds    []newFile
+	removes []string
+}
+
+// newFile is a file that is whole on the disk and not part of the lake yet.
+type newFile struct {
+	path      string
+	partition Partition
+	size      int64
+	sha256    string
+	rows      int64
+	stats     Stats
+}
+
+func newChange() change {
+	return change{
+		adds: map[string]newFile{}, removes: map[string]File{}, dirs: map[string]bool{},
+		sides: map[string]*sideEdit{revisionsDir: {}, quarantineDir: {}},
+	}
+}
+
+// begin starts a transaction whose files bear the run's name.
+func (w *Writer) begin(runID string) *transaction {
+	return &transaction{w: w, runID: runID, nextFile: 1, change: newChange()}
+}
+
+// prepare makes the lake and the pending file when the first name is needed.
+func (t *transaction) prepare() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.w.make(); err != nil {
+		return err
+	}
+	if t.pending != nil {
+		return nil
+	}
+	f, err := t.w.opts.FS.Create(t.w.layout.pending(t.runID), t.w.layout.fileMode())
+	if err != nil {
+		return err
+	}
+	t.pending = f
+	return t.w.opts.FS.SyncDir(filepath.Join(t.w.layout.root, privateDir))
+}
+
+// dataName names a data file of a cell, given its number.
+func (t *transaction) dataName(p Partition) func(int) string {
+	return func(n int) string { return dataName(p, t.runID, n) }
+}
+
+func (t *transaction) sideName(dir string) func(int) string {
+	return func(n int) string { return sideName(dir, t.runID, n) }
+}
+
+// reserve takes names for files to come and makes them durable in the pending
+// file, all with one sync, before any of the files exists.
+func (t *transaction) reserve(names ...func(n int) string) ([]string, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(names) == 0 {
+		return nil, nil
+	}
+	var lines []byte
+	var reserved []string
+	for _, name := range names {
+		rel := name(t.nextFile)
+		t.nextFile++
+		reserved = append(reserved, rel)
+		lines = append(append(lines, rel...), '\n')
+	}
+	if _, err := t.pending.Write(lines); err != nil {
+		return nil, err
+	}
+	if err := t.pending.Sync(); err != nil {
+		return nil, err
+	}
+	for _, rel := range reserved {
+		if err := t.makeDirs(path.Dir(rel)); err != nil {
+			return nil, err
+		}
+	}
+	return reserved, nil
+}
+
+func (t *transaction) reserveOne(name func(n int) string) (string, error) {
+	reserved, err := t.reserve(name)
+	if err != nil {
+		return "", err
+	}
+	return reserved[0], nil
+}
+
+// makeDirs makes the directories of a file and notes those whose names have to
+// be made durable before the commit.
+func (t *transaction) makeDirs(rel string) error {
+	if t.dirs[rel] {
+		return nil
+	}
+	if err := t.w.opts.FS.MkdirAll(t.w.layout.path(rel), t.w.layout.dirMode()); err != nil {
+		return err
+	}
+	for d := rel; ; d = path.Dir(d) {
+		t.dirs[d] = true
+		if d == "." {
+			return nil
+		}
+	}
+}
+
+// syncDirs makes the names of the files durable.
+func (t *transaction) syncDirs() error {
+	var g errgroup.Group
+	g.SetLimit(syncsAtOnce)
+	for _, dir := range sortedKeys(t.dirs) {
+		g.Go(func() error { return t.w.opts.FS.SyncDir(t.w.layout.path(dir)) })
+	}
+	return g.Wait()
+}
+
+// cellFiles are the files of a cell as the change would leave it; committed
+// are those of the log.
+func (t *transaction) cellFiles(p Partition, committed []string) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var files []string
+	for _, path := range committed {
+		if _, gone := t.removes[path]; !gone {
+			files = append(files, path)
+		}
+	}
+	for path, f := range t.adds {
+		if f.partition == p {
+			files = append(files, path)
+		}
+	}
+	slices.Sort(files)
+	return files
+}
+
+// remove takes a file of activities out of the lake, whether it is committed
+// or only of this change.
+func (t *transaction) remove(path string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, fresh := t.adds[path]; fresh {
+		delete(t.adds, path)
+		return t.w.removeIfThere(path)
+	}
+	f, ok := t.w.state.files[path]
+	if !ok {
+		return fmt.Errorf("remove %q: the log does not name it", path)
+	}
+	t.removes[path] = f
+	return nil
+}
+
+// rewrite puts a copy of a file of activities, without some of its rows, in
+// its place; nothing, if no row is left.
+func (t *transaction) rewrite(ctx context.Context, path string, without map[int32]bool) error {
+	t.mu.Lock()
+	f, fresh := t.adds[path]
+	p, rows := f.partition, f.rows
+	if !fresh {
+		committed := t.w.state.files[path]
+		p, rows = committed.Partition, committed.Rows
+	}
+	t.mu.Unlock()
+	if int64(len(without)) < rows {
+		if err := t.copyFile(ctx, p, path, without); err != nil {
+			return err
+		}
+	}
+	return t.remove(path)
+}
+
+func (t *transaction) copyFile(ctx context.Context, p Partition, path string, without map[int32]bool) error {
+	name, err := t.reserveOne(t.dataName(p))
+	if err != nil {
+		return err
+	}
+	f, err := t.newData(p, name)
+	if err != nil {
+		return err
+	}
+	var werr error
+	err = readRows(ctx, t.w.layout.path(path), func(r *Row, index int64) error {
+		if without[int32(index)] {
+			return nil
+		}
+		werr = f.table.append(r, nil)
+		r.Text = nil // the writer has it now
+		return werr
+	})
+	if werr != nil {
+		return f.abandon(werr)
+	}
+	if err != nil {
+		return f.abandon(readFault(ctx, path, err))
+	}
+	if err := f.table.close(); err != nil {
+		return f.abandon(err)
+	}
+	return t.finish(f)
+}
+
+// newFile begins a file whose name is reserved.
+func (t *transaction) newFile(rel string) (*openFile, error) {
+	temp := t.w.layout.path(tempName(rel))
+	f, err := t.w.opts.FS.Create(temp, t.w.layout.fileMode())
+	if err != nil {
+		return nil, err
+	}
+	return &openFile{fs: t.w.opts.FS, path: rel, temp: temp, f: f}, nil
+}
+
+// newTable begins a Parquet file of rows.
+func (t *transaction) newTable(rel string, columns []Column, withKeys bool) (*openFile, error) {
+	f, err := t.newFile(rel)
+	if err != nil {
+		return nil, err
+	}
+	f.table, err = newTableWriter(f.f, columns, withKeys, t.w.opts.ToolVersion)
+	if err != nil {
+		return nil, f.abandon(err)
+	}
+	f.sink = f.table.sink
+	return f, nil
+}
+
+// newData begins a file of activities in a cell.
+func (t *transaction) newData(p Partition, rel string) (*openFile, error) {
+	f, err := t.newTable(rel, Columns, false)
+	if err != nil {
+		return nil, err
+	}
+	f.partition = p
+	return f, nil
+}
+
+// finish seals a closed file of activities and adds it to the change.
+func (t *transaction) finish(f *openFile) error {
+	if err := f.seal(t.w.layout); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.adds[f.path] = f.newFile(f.table.rows, f.table.stats)
+	return nil
+}
+
+// finishSide is finish for a file of another table.
+func (t *transaction) finishSide(f *openFile, rows int64, stats Stats) error {
+	if err := f.seal(t.w.layout); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	side := t.sides[sideDir(f.path)]
+	side.adds = append(side.adds, f.newFile(rows, stats))
+	return nil
+}
+
+// removeSide takes a committed file of another table out of the lake.
+func (t *transaction) removeSide(path string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	side := t.sides[sideDir(path)]
+	side.removes = append(side.removes, path)
+}
+
+// sideDir is the table of a side file: the first part of its path.
+func sideDir(rel string) string { return path.Dir(rel) }
+
+// entryText is what an entry of the log says beside its files.
+type entryText struct {
+	operation  string // in Delta's words: WRITE, OPTIMIZE, DELETE
+	dataChange bool   // false: the rows are the same as before
+	blind      bool   // nothing that was committed was looked at or replaced
+	facts      *facts
+}
+
+func (e entryText) parameters() map[string]string {
+	if e.operation == "WRITE" {
+		return map[string]string{"mode": "Append"}
+	}
+	return map[string]string{}
+}
+
+// commit makes the change true. committed says whether the lake is as after
+// it, which it can be in spite of an error: what follows the entry may fail.
+func (t *transaction) commit(ctx context.Context, e entryText) (committed bool, err error) {
+	if err := t.prepare(); err != nil {
+		return false, err
+	}
+	if err := t.syncDirs(); err != nil {
+		return false, err
+	}
+	actions, err := t.actions(e.dataChange)
+	if err != nil {
+		return false, err
+	}
+	if e.facts.Revisions, err = t.sides[revisionsDir].change(); err != nil {
+		return false, err
+	}
+	if e.facts.Quarantine, err = t.sides[quarantineDir].change(); err != nil {
+		return false, err
+	}
+	e.blind = e.operation == "WRITE" && len(t.removes) == 0
+	before := t.w.state.table.Version
+	err = t.w.commit(ctx, actions, e)
+	if t.w.state.table.Version == before {
+		return false, err
+	}
+	t.change = newChange()
+	if err == nil {
+		err = t.dropPending()
+	}
+	if err == nil {
+		err = t.w.sweepRemoved()
+	}
+	return true, err
+}
+
+// actions are what the change means for the Delta table.
+func (t *transaction) actions(dataChange bool) ([]delta.Action, error) {
+	now := t.w.opts.Clock().UnixMilli()
+	var actions []delta.Action
+	for _, path := range sortedKeys(t.removes) {
+		f := t.removes[path]
+		actions = append(actions, delta.Action{Remove: &delta.Remove{
+			Path: deltaPath(path), DeletionTimestamp: now, DataChange: dataChange, ExtendedMetadata: true,
+			PartitionValues: partitionValues(f.Partition), Size: f.Size,
+		}})
+	}
+	for _, path := range sortedKeys(t.adds) {
+		f := t.adds[path]
+		stats, err := f.stats.encode(f.rows)
+		if err != nil {
+			return nil, err
+		}
+		actions = append(actions, delta.Action{Add: &delta.Add{
+			Path: deltaPath(path), PartitionValues: partitionValues(f.partition), Size: f.size, ModificationTime: now,
+			DataChange: dataChange, Stats: stats, Tags: map[string]string{tagSHA256: f.sha256},
+		}})
+	}
+	return actions, nil
+}
+
+func deltaPath(rel string) string { return delta.EncodePath(rel[len(activitiesDir)+1:]) }
+
+func partitionValues(p Partition) map[string]*string {
+	date, service := p.Date(), fmt.Sprint(p.Service)
+	return map[string]*string{"date": &date, "service": &service}
+}
+
+// change is the edit as the entry holds it; nil: there is none.
+func (s *sideEdit) change() (*sideChange, error) {
+	if len(s.adds) == 0 && len(s.removes) == 0 {
+		return nil, nil
+	}
+	c := &sideChange{Remove: s.removes}
+	for _, f := range s.adds {
+		stats, err := f.stats.encode(f.rows)
+		if err != nil {
+			return nil, err
+		}
+		c.Add = append(c.Add, sideFile{Path: f.path, Size: f.size, SHA256: f.sha256, Rows: f.rows, Stats: stats})
+	}
+	return c, nil
+}
+
+func (t *transaction) dropPending() error {
+	err := t.pending.Close()
+	t.pending = nil
+	if rerr := t.w.opts.FS.Remove(t.w.layout.pending(t.runID)); err == nil {
+		err = rerr
+	}
+	return err
+}
+
+// abandon drops what was not committed. What cannot be deleted now (a full or
+// vanished disk) the next writer deletes.
+func (t *transaction) abandon() {
+	if t.pending == nil {
+		return
+	}
+	t.pending.Close()
+	t.pending = nil
+	if t.w.lock == nil {
+		return
+	}
+	// A commit may have become visible though it answered an error: what the log
+	// names stays, so the log is asked again before anything goes.
+	state, err := readLog(t.w.layout, nil)
+	if err != nil {
+		return
+	}
+	t.w.state = state
+	if t.w.settleLog() != nil {
+		return // the next writer tidies up
+	}
+	t.w.sweepPending(t.w.layout.pending(t.runID))
+}
