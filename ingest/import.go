@@ -238,7 +238,7 @@ func (i *importer) part(ctx context.Context, lines *lineReader) (more bool, err 
 	}
 	go func() {
 		defer close(blocks)
-		read.more, read.err = lines.part(gctx, i.o.limits.commit, blocks, free)
+		read.more, read.err = lines.part(gctx, i.o.limits.commit, i.append.Full, blocks, free)
 	}()
 	if err := g.Wait(); err != nil {
 		return false, err
@@ -293,15 +293,15 @@ func newLineReader(name string, in io.Reader, limits importLimits) *lineReader {
 	return &lineReader{name: name, in: in, limits: limits, sum: sha256.New(), line: 1}
 }
 
-// part sends the blocks of about so many bytes, in buffers from free if there
-// are any, and says whether there may be more.
-func (l *lineReader) part(ctx context.Context, size int64, blocks chan<- block, free <-chan []byte) (more bool, err error) {
+// part sends the blocks of about so many bytes, or until full says so, in
+// buffers from free if there are any, and says whether there may be more.
+func (l *lineReader) part(ctx context.Context, size int64, full func() bool, blocks chan<- block, free <-chan []byte) (more bool, err error) {
 	if l.consumed == 0 {
 		if err := l.sniff(); err != nil {
 			return false, err
 		}
 	}
-	for limit := l.consumed + size; l.consumed < limit; {
+	for limit := l.consumed + size; l.consumed < limit && !full(); {
 		var buf []byte
 		select {
 		case buf = <-free:

@@ -314,7 +314,7 @@ func (r *run) window(ctx context.Context, w Window, n int, from Position) error 
 		})
 		page.Release()
 		r.progress(w, n, t.last, false)
-		if !page.Last && (r.bytes >= r.o.commitBytes || r.o.Clock.Now().Sub(r.lastCommit) >= commitEvery) {
+		if !page.Last && (r.bytes >= r.o.commitBytes || r.append.Full() || r.o.Clock.Now().Sub(r.lastCommit) >= commitEvery) {
 			r.cursor(w, at, false)
 			if err := r.commit(ctx); err != nil {
 				return lakeFault(err)

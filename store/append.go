@@ -28,14 +28,20 @@ type Append struct {
 	cells    map[Partition]*cell
 	memory   int   // bytes of all waiting rows
 	rowCount int64 // rows of the run so far
-	ingested int64 // of the batch under way; 0: none is
-	batch    batch
-	spill    *spillFile
-	dedupe   dedupe
-	err      error // the run cannot go on
-	encoded  sync.Pool
-	room     *sync.Cond    // a cell has been written or spilled
-	encoders chan struct{} // a place for each cell that is being encoded
+	// batchRows are those of the batch under way.
+	batchRows int64
+	ingested  int64 // of the batch under way; 0: none is
+	batch     batch
+	// contested are rows whose id may stand in another cell; see settle.go.
+	contested       map[Partition]*cell
+	contestedMemory int
+	claims          claims
+	spill           *spillFile
+	dedupe          dedupe
+	err             error // the run cannot go on
+	encoded         sync.Pool
+	room            *sync.Cond    // a cell has been written or spilled
+	encoders        chan struct{} // a place for each cell that is being encoded
 }
 
 // batch is what will become true with the next commit, beside its files.
@@ -75,7 +81,7 @@ func (w *Writer) Begin(run Run) (*Append, error) {
 		return nil, err
 	}
 	a := &Append{w: w, tx: w.begin(run.RunID), run: run, cells: map[Partition]*cell{}}
-	a.batch = newBatch()
+	a.newBatch()
 	a.dedupe.reset(w)
 	a.encoded.New = func() any { return new([]byte) }
 	a.room = sync.NewCond(&a.mu)
@@ -84,8 +90,10 @@ func (w *Writer) Begin(run Run) (*Append, error) {
 	return a, nil
 }
 
-func newBatch() batch {
-	return batch{bad: map[[32]byte]bool{}, seen: map[string]int64{}, tenants: map[int64]bool{}}
+func (a *Append) newBatch() {
+	a.batch = batch{bad: map[[32]byte]bool{}, seen: map[string]int64{}, tenants: map[int64]bool{}}
+	a.contested, a.contestedMemory, a.claims = map[Partition]*cell{}, 0, newClaims()
+	a.ingested, a.memory, a.batchRows = 0, 0, 0
 }
 
 // Run is the run as it stands, the batch under way included as far as it was
@@ -150,8 +158,9 @@ func (a *Append) add(r *Row, encoded []byte) error {
 		c = &cell{partition: p}
 		a.cells[p] = c
 	}
-	a.memory += c.append(r.Numbers[Timestamp], encoded, len(r.Text)+len(r.Original))
+	a.memory += c.append(newWaitingRow(r, 0, 0), encoded, len(r.Text)+len(r.Original))
 	a.rowCount++
+	a.batchRows++
 	c.lastRow = a.rowCount
 	a.run.Records++
 	a.run.Bytes += int64(len(r.Verbatim()))
@@ -360,6 +369,7 @@ func (a *Append) Abort() {
 	a.w.open = nil
 	a.spill.Close()
 	a.spill = nil
+	a.w.values.drop()
 	a.tx.abandon()
 }
 
@@ -370,16 +380,6 @@ func sortedKeys[K interface{ ~string | ~int64 }, V any](m map[K]V) []K {
 	}
 	slices.Sort(keys)
 	return keys
-}
-
-func cmpInt(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // createdKey orders payloads by save time, NULL lowest.

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/klauspost/compress/s2"
+
+	"mdcalake/store/index"
 )
 
 // Rows wait per partition until they are written as a file. All partitions
@@ -21,11 +23,17 @@ const (
 	spillBlock = 4 << 20 // bytes of rows that are compressed together
 )
 
-// waitingRow is the key of a waiting row and the place of its bytes.
+// waitingRow is what is asked of a waiting row without decoding it, and the
+// place of its bytes.
 type waitingRow struct {
 	timestamp int64
+	id        uint64 // hash of the activity_id, as the value index has it
 	chunk     uint32
 	off       uint32
+}
+
+func newWaitingRow(r *Row, chunk, off uint32) waitingRow {
+	return waitingRow{timestamp: r.Numbers[Timestamp], id: index.Hash(index.ActivityID, r.id()), chunk: chunk, off: off}
 }
 
 // cell is one partition's waiting rows. Guarded by the run's mutex, except for
@@ -47,7 +55,7 @@ type spillSegment struct {
 	size       int
 }
 
-func (c *cell) append(timestamp int64, encoded []byte, rawBytes int) (grown int) {
+func (c *cell) append(w waitingRow, encoded []byte, rawBytes int) (grown int) {
 	n := len(c.chunks)
 	if n == 0 || cap(c.chunks[n-1])-len(c.chunks[n-1]) < len(encoded) {
 		// A lone small partition should not cost a quarter of a megabyte: the
@@ -59,7 +67,8 @@ func (c *cell) append(timestamp int64, encoded []byte, rawBytes int) (grown int)
 		n++
 	}
 	last := &c.chunks[n-1]
-	c.rows = append(c.rows, waitingRow{timestamp: timestamp, chunk: uint32(n - 1), off: uint32(len(*last))})
+	w.chunk, w.off = uint32(n-1), uint32(len(*last))
+	c.rows = append(c.rows, w)
 	*last = append(*last, encoded...)
 	c.raw += int64(rawBytes)
 	return grown
@@ -180,7 +189,7 @@ func (t *taken) index(chunk []byte, row *Row) error {
 		if rest, err = decodeRow(rest, row); err != nil {
 			return fmt.Errorf("read spilled rows back: %w", err)
 		}
-		t.rows = append(t.rows, waitingRow{timestamp: row.Numbers[Timestamp], chunk: n, off: off})
+		t.rows = append(t.rows, newWaitingRow(row, n, off))
 	}
 	return nil
 }

@@ -29,6 +29,9 @@ func (a *Append) writeCell(ctx context.Context, p Partition, t taken, name strin
 	if err != nil {
 		return err
 	}
+	if err := a.setAside(ctx, p, idx, &t); err != nil {
+		return err
+	}
 	v, err := a.judge(ctx, idx, &t)
 	if err != nil {
 		return err
@@ -46,12 +49,18 @@ func (a *Append) writeCell(ctx context.Context, p Partition, t taken, name strin
 		idx.settle(path)
 		a.dedupe.keep(p, idx)
 	}
+	return a.carryOut(&v.outcome)
+}
+
+// carryOut counts what was decided and writes the revisions that came of it,
+// if there are enough for a file.
+func (a *Append) carryOut(o *outcome) error {
 	var full []revisionRow
 	a.mu.Lock()
-	a.run.Added += v.added
-	a.run.Duplicates += v.duplicates
-	a.run.Revisions += v.revised
-	for _, r := range v.revisions {
+	a.run.Added += o.added
+	a.run.Duplicates += o.duplicates
+	a.run.Revisions += o.revised
+	for _, r := range o.revisions {
 		full = append(full, a.batch.revisions.add(a.limits().side, len(r.encoded), r)...)
 	}
 	a.mu.Unlock()
@@ -117,6 +126,9 @@ func (a *Append) writeNewRows(p Partition, t *taken, v *verdict, name string, le
 			return "", f.abandon(err)
 		}
 		row.Ingested, row.RunID = a.ingested, a.run.RunID
+		if err := a.w.values.add(&row); err != nil {
+			return "", f.abandon(err)
+		}
 		if err := f.table.append(&row, nil); err != nil {
 			return "", f.abandon(err)
 		}

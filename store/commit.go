@@ -49,6 +49,9 @@ func (a *Append) commit(ctx context.Context, c Commit) (Receipt, error) {
 	if err := a.drain(ctx); err != nil {
 		return Receipt{}, err
 	}
+	if err := a.settle(ctx); err != nil {
+		return Receipt{}, err
+	}
 	if err := a.writeRevisions(a.batch.revisions.take()); err != nil {
 		return Receipt{}, err
 	}
@@ -115,9 +118,7 @@ func (a *Append) drain(ctx context.Context) error {
 			cells = append(cells, c)
 		}
 	}
-	slices.SortFunc(cells, func(x, y *cell) int {
-		return cmpOr(int(x.partition.Day)-int(y.partition.Day), cmpInt(x.partition.Service, y.partition.Service))
-	})
+	slices.SortFunc(cells, func(x, y *cell) int { return x.partition.compare(y.partition) })
 	names := make([]func(int) string, len(cells))
 	for i, c := range cells {
 		names[i] = func(n int) string { return dataName(c.partition, a.run.RunID, n) }
@@ -149,7 +150,7 @@ func (a *Append) drain(ctx context.Context) error {
 // endBatch makes room for the next one, after a commit.
 func (a *Append) endBatch(changed change) {
 	a.dedupe.committed(changed, a.batch.bad)
-	a.batch, a.ingested, a.memory = newBatch(), 0, 0
+	a.newBatch()
 	a.spill.Close()
 	a.spill = nil
 }

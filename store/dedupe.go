@@ -1,13 +1,13 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"hash/maphash"
 	"maps"
-	"math"
 	"slices"
 	"sync"
 
@@ -17,27 +17,26 @@ import (
 
 // Which of these records does the lake have already, and which are revisions?
 //
-// A payload that is in its cell or in `revisions` is a duplicate: same
+// A payload that is in `activities` or in `revisions` is a duplicate: same
 // content_hash, or the same record spelled otherwise. Of two payloads of one
 // _id the order (created, NULL lowest; then ingested; then content_hash)
 // decides which is current; the other one goes to `revisions`.
 //
 // The question is asked cell by cell, when the cell's rows are about to be
-// written: only the ids of that cell are in memory then. They are keyed by a
-// hash whose seed is the process's own, so that nobody can choose ids that
-// collide; and where it matters, the ids themselves are compared.
+// written: only the ids of that cell are in memory then. Rows whose id may
+// stand in another cell wait until all others are written (settle.go). Ids are
+// keyed by a hash whose seed is the process's own, so that nobody can choose
+// ids that collide; and where it matters, the ids themselves are compared.
 
-// indexedRows bounds the rows whose keys are kept between batches, about 50
+// indexedRows bounds the rows whose keys are kept between batches, about 30
 // bytes each.
 const indexedRows = 400_000
 
 // knownRow is what dedupe keeps of a row of the cell.
 type knownRow struct {
-	hash     int64 // content_hash
-	created  int64 // math.MinInt64: NULL
-	ingested int64
-	file     int32 // in cellIndex.files; inBatch: a row that waits
-	row      int32
+	hash int64 // content_hash
+	file int32 // in cellIndex.files; inBatch: a row that waits
+	row  int32
 }
 
 const inBatch = -1
@@ -57,14 +56,8 @@ type dedupe struct {
 	cells map[Partition]*cellIndex
 	kept  int // rows in cells
 
-	revisionsRead bool
-	revisions     map[uint64][]revisionKey
-	bad           map[[32]byte]bool // quarantined bytes; nil: not read yet
-}
-
-type revisionKey struct {
-	hash      int64
-	canonical [sha256.Size]byte // zero: none
+	past pastPayloads
+	bad  map[[32]byte]bool // quarantined bytes; nil: not read yet
 }
 
 // revisionRow is a payload on its way to `revisions`.
@@ -76,7 +69,7 @@ type revisionRow struct {
 }
 
 func (d *dedupe) reset(w *Writer) {
-	*d = dedupe{w: w, seed: maphash.MakeSeed(), files: map[Partition][]string{}, cells: map[Partition]*cellIndex{}, revisions: map[uint64][]revisionKey{}}
+	*d = dedupe{w: w, seed: maphash.MakeSeed(), files: map[Partition][]string{}, cells: map[Partition]*cellIndex{}, past: newPastPayloads()}
 	for path, f := range w.state.files {
 		d.files[f.Partition] = append(d.files[f.Partition], path)
 	}
@@ -95,6 +88,7 @@ func (d *dedupe) committed(c change, bad map[[32]byte]bool) {
 	if d.bad != nil {
 		maps.Copy(d.bad, bad)
 	}
+	d.past = newPastPayloads() // the value index knows them now
 }
 
 func (d *dedupe) key(id []byte) uint64 { return maphash.Bytes(d.seed, id) }
@@ -128,20 +122,14 @@ func (d *dedupe) indexFile(ctx context.Context, idx *cellIndex, path string) err
 	file := int32(len(idx.files))
 	idx.files = append(idx.files, path)
 	row := int32(0)
-	err := readColumns(ctx, d.w.layout.path(path), []string{"activity_id", "created", "content_hash", "ingested"}, func(b arrow.RecordBatch) error {
+	err := readColumns(ctx, d.w.layout.path(path), []string{"activity_id", "content_hash"}, func(b arrow.RecordBatch) error {
 		ids, ok1 := b.Column(0).(*array.String)
-		created, ok2 := b.Column(1).(*array.Timestamp)
-		hashes, ok3 := b.Column(2).(*array.Int64)
-		ingested, ok4 := b.Column(3).(*array.Timestamp)
-		if !ok1 || !ok2 || !ok3 || !ok4 {
-			return errors.New("its columns have other types than ours")
+		hashes, ok2 := b.Column(1).(*array.Int64)
+		if !ok1 || !ok2 {
+			return errOtherTypes
 		}
 		for i := range int(b.NumRows()) {
-			k := knownRow{hash: hashes.Value(i), created: math.MinInt64, ingested: int64(ingested.Value(i)) / 1000, file: file, row: row}
-			if created.IsValid(i) {
-				k.created = int64(created.Value(i)) / 1000
-			}
-			idx.rows[d.key([]byte(ids.Value(i)))] = k
+			idx.rows[d.key([]byte(ids.Value(i)))] = knownRow{hash: hashes.Value(i), file: file, row: row}
 			row++
 		}
 		return nil
@@ -169,44 +157,14 @@ func (d *dedupe) keep(p Partition, idx *cellIndex) {
 	}
 }
 
-// inRevisions says whether a payload is in `revisions`, and remembers it if
-// add is set. The table is read when the first conflict asks for it.
-func (d *dedupe) inRevisions(ctx context.Context, r *Row, add bool) (bool, error) {
+// forget drops a cell's index: its rows have moved.
+func (d *dedupe) forget(p Partition) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.revisionsRead {
-		for _, f := range sortedFiles(d.w.state.revisions) {
-			err := readRows(ctx, d.w.layout.path(f.Path), func(old *Row, _ int64) error {
-				k := d.key(old.Bytes(old.Strings[ActivityID]))
-				d.revisions[k] = append(d.revisions[k], newRevisionKey(old))
-				return nil
-			})
-			if err != nil {
-				return false, readFault(ctx, f.Path, err)
-			}
-		}
-		d.revisionsRead = true
+	if idx := d.cells[p]; idx != nil {
+		d.kept -= len(idx.rows)
+		delete(d.cells, p)
 	}
-	id, key := d.key(r.Bytes(r.Strings[ActivityID])), newRevisionKey(r)
-	for _, old := range d.revisions[id] {
-		if old.hash == key.hash || old.canonical == key.canonical && key.canonical != [sha256.Size]byte{} {
-			return true, nil
-		}
-	}
-	if add {
-		d.revisions[id] = append(d.revisions[id], key)
-	}
-	return false, nil
-}
-
-func newRevisionKey(r *Row) revisionKey {
-	k := revisionKey{hash: r.ContentHash}
-	if r.Original == nil {
-		if text, err := canonical(r.Raw()); err == nil {
-			k.canonical = sha256.Sum256(text)
-		}
-	}
-	return k
 }
 
 // knownBad are the hashes of the quarantined bytes.
@@ -234,20 +192,26 @@ func (d *dedupe) knownBad(ctx context.Context) (map[[32]byte]bool, error) {
 	return bad, nil
 }
 
-// verdict is what becomes of a cell's rows.
-type verdict struct {
-	keep       []waitingRow
-	dropped    map[int]bool             // of keep: beaten by a later row of the batch
-	replaced   map[int32]map[int32]bool // rows of files that are no longer current
+// outcome is what was decided on some rows.
+type outcome struct {
 	revisions  []revisionRow
 	added      int64
 	duplicates int64
 	revised    int64
 }
 
+// verdict is what becomes of a cell's rows.
+type verdict struct {
+	outcome
+	keep     []waitingRow
+	dropped  map[int]bool             // of keep: beaten by a later row of the batch
+	replaced map[int32]map[int32]bool // rows of files that are no longer current
+}
+
 type place struct{ file, row int32 }
 
-type diskRow struct {
+// storedRow is a row as it stands in a file, or will.
+type storedRow struct {
 	encoded  []byte
 	ingested int64
 	runID    string
@@ -265,8 +229,7 @@ func (a *Append) judge(ctx context.Context, idx *cellIndex, t *taken) (*verdict,
 		if _, err := decodeRow(t.encoded(w), &row); err != nil {
 			return nil, err
 		}
-		id := row.Bytes(row.Strings[ActivityID])
-		key := a.dedupe.key(id)
+		key := a.dedupe.key(row.id())
 		k, hit := idx.rows[key]
 		if !hit {
 			idx.rows[key] = v.take(w, &row, a.ingested)
@@ -277,7 +240,7 @@ func (a *Append) judge(ctx context.Context, idx *cellIndex, t *taken) (*verdict,
 			v.duplicates++
 			continue
 		}
-		rival := diskRow{ingested: a.ingested, runID: a.run.RunID}
+		rival := storedRow{ingested: a.ingested, runID: a.run.RunID}
 		if k.file == inBatch {
 			rival.encoded = t.encoded(v.keep[k.row])
 		} else {
@@ -286,53 +249,53 @@ func (a *Append) judge(ctx context.Context, idx *cellIndex, t *taken) (*verdict,
 		if _, err := decodeRow(rival.encoded, &other); err != nil {
 			return nil, err
 		}
-		if string(other.Bytes(other.Strings[ActivityID])) != string(id) {
+		if !bytes.Equal(other.id(), row.id()) {
 			v.take(w, &row, a.ingested) // another id with the same hash
 			v.added++
 			continue
 		}
-		known := sameRecord(&other, &row)
-		if !known {
-			if known, err = a.dedupe.inRevisions(ctx, &row, false); err != nil {
-				return nil, err
-			}
-		}
-		if known {
-			v.duplicates++
-			continue
-		}
-		v.revised++
-		by := replacement{at: a.ingested, run: rival.runID, hash: k.hash}
-		if !current(&row, a.ingested, &k) {
-			err = a.revise(ctx, v, diskRow{encoded: t.encoded(w), ingested: a.ingested, runID: a.run.RunID}, &row, by)
-		} else {
-			by.run, by.hash = a.run.RunID, row.ContentHash
-			if err = a.revise(ctx, v, rival, &other, by); err == nil {
-				v.drop(k)
-				idx.rows[key] = v.take(w, &row, a.ingested)
-			}
-		}
+		newer, err := a.compare(ctx, &v.outcome, &other, rival, &row, t.encoded(w))
 		if err != nil {
 			return nil, err
+		}
+		if newer {
+			v.drop(k)
+			idx.rows[key] = v.take(w, &row, a.ingested)
 		}
 	}
 	return v, nil
 }
 
-// current says whether the new payload is the current one of the two.
-func current(r *Row, ingested int64, old *knownRow) bool {
-	if c := createdKey(r); c != old.created {
-		return c > old.created
+// compare decides between the payload that is current so far and another one
+// of the same id, which has just come, and notes it in the outcome. newer says
+// that the one that came is current now.
+func (a *Append) compare(ctx context.Context, o *outcome, now *Row, stored storedRow, came *Row, encoded []byte) (newer bool, err error) {
+	known := sameRecord(now, came)
+	if !known {
+		if known, err = a.knownPast(ctx, came); err != nil {
+			return false, err
+		}
 	}
-	if ingested != old.ingested {
-		return ingested > old.ingested
+	if known {
+		o.duplicates++
+		return false, nil
 	}
-	return r.ContentHash > old.hash
+	o.revised++
+	arrived := storedRow{encoded: encoded, ingested: a.ingested, runID: a.run.RunID}
+	if isCurrent(came, arrived.ingested, now, stored.ingested) {
+		return true, a.revise(o, now, stored, replacement{at: a.ingested, run: arrived.runID, hash: came.ContentHash})
+	}
+	return false, a.revise(o, came, arrived, replacement{at: a.ingested, run: stored.runID, hash: now.ContentHash})
+}
+
+// isCurrent says whether the first payload is the current one of the two.
+func isCurrent(a *Row, aIngested int64, b *Row, bIngested int64) bool {
+	return cmp.Or(cmp.Compare(createdKey(a), createdKey(b)), cmp.Compare(aIngested, bIngested), cmp.Compare(a.ContentHash, b.ContentHash)) > 0
 }
 
 func (v *verdict) take(w waitingRow, r *Row, ingested int64) knownRow {
 	v.keep = append(v.keep, w)
-	return knownRow{hash: r.ContentHash, created: createdKey(r), ingested: ingested, file: inBatch, row: int32(len(v.keep) - 1)}
+	return knownRow{hash: r.ContentHash, file: inBatch, row: int32(len(v.keep) - 1)}
 }
 
 func (v *verdict) drop(k knownRow) {
@@ -340,53 +303,64 @@ func (v *verdict) drop(k knownRow) {
 		v.dropped[int(k.row)] = true
 		return
 	}
-	if v.replaced[k.file] == nil {
-		v.replaced[k.file] = map[int32]bool{}
-	}
-	v.replaced[k.file][k.row] = true
+	mark(v.replaced, k.file, k.row)
 }
 
-func (a *Append) revise(ctx context.Context, v *verdict, d diskRow, r *Row, by replacement) error {
-	if _, err := a.dedupe.inRevisions(ctx, r, true); err != nil {
-		return err
+// mark notes a row of a file.
+func mark[F comparable](rows map[F]map[int32]bool, file F, row int32) {
+	if rows[file] == nil {
+		rows[file] = map[int32]bool{}
 	}
-	v.revisions = append(v.revisions, revisionRow{encoded: append([]byte{}, appendRow(nil, r)...), ingested: d.ingested, runID: d.runID, by: by})
-	return nil
+	rows[file][row] = true
+}
+
+// revise sends a payload to `revisions`. The row must be that of s.
+func (a *Append) revise(o *outcome, r *Row, s storedRow, by replacement) error {
+	a.dedupe.past.add(a.dedupe.key(r.id()), r)
+	o.revisions = append(o.revisions, revisionRow{encoded: bytes.Clone(s.encoded), ingested: s.ingested, runID: s.runID, by: by})
+	return a.w.values.addRevision(r)
 }
 
 // rivals reads the rows of the cell's files that a waiting row contradicts:
 // same id, other content. Each file is read once.
-func (a *Append) rivals(ctx context.Context, idx *cellIndex, t *taken) (map[place]diskRow, error) {
+func (a *Append) rivals(ctx context.Context, idx *cellIndex, t *taken) (map[place]storedRow, error) {
 	if len(idx.files) == 0 {
 		return nil, nil
 	}
 	wanted := map[int32]map[int32]bool{}
+	var contradicting []waitingRow
 	var row Row
 	for _, w := range t.rows {
 		if _, err := decodeRow(t.encoded(w), &row); err != nil {
 			return nil, err
 		}
-		k, hit := idx.rows[a.dedupe.key(row.Bytes(row.Strings[ActivityID]))]
+		k, hit := idx.rows[a.dedupe.key(row.id())]
 		if !hit || k.file == inBatch || k.hash == row.ContentHash {
 			continue
 		}
-		if wanted[k.file] == nil {
-			wanted[k.file] = map[int32]bool{}
-		}
-		wanted[k.file][k.row] = true
+		mark(wanted, k.file, k.row)
+		contradicting = append(contradicting, w)
 	}
-	found := map[place]diskRow{}
+	found := map[place]storedRow{}
 	for file, rows := range wanted {
-		path := idx.files[file]
-		err := readRows(ctx, a.w.layout.path(path), func(r *Row, index int64) error {
-			if rows[int32(index)] {
-				found[place{file, int32(index)}] = diskRow{encoded: appendRow(nil, r), ingested: r.Ingested, runID: r.RunID}
-			}
-			return nil
-		})
+		err := a.readStored(ctx, idx.files[file], rows, func(index int32, s storedRow) { found[place{file, index}] = s })
 		if err != nil {
-			return nil, readFault(ctx, path, err)
+			return nil, err
 		}
 	}
-	return found, nil
+	return found, a.learnPast(ctx, t, contradicting)
+}
+
+// readStored reads some rows of a file.
+func (a *Append) readStored(ctx context.Context, path string, rows map[int32]bool, each func(row int32, s storedRow)) error {
+	err := readRows(ctx, a.w.layout.path(path), func(r *Row, index int64) error {
+		if rows[int32(index)] {
+			each(int32(index), storedRow{encoded: appendRow(nil, r), ingested: r.Ingested, runID: r.RunID})
+		}
+		return nil
+	})
+	if err != nil {
+		return readFault(ctx, path, err)
+	}
+	return nil
 }

@@ -25,6 +25,7 @@ const (
 	lockName      = "lock"
 	readersName   = "readers"
 	headName      = "head"
+	indexDir      = "index" // the value index
 	pendingPrefix = "pending-"
 	spillPrefix   = "spill-"
 )
@@ -60,16 +61,20 @@ const (
 // limits are those of the above that a test makes small, so that a few rows
 // meet all of them. 0: the product's.
 type limits struct {
-	buffer   int
-	idleRows int64
-	fileRaw  int64
-	side     int
+	buffer    int
+	idleRows  int64
+	fileRaw   int64
+	side      int
+	contested int
+	piece     int
+	batchRows int64
 }
 
 func (l limits) orDefaults() limits {
 	return limits{
 		buffer: cmp.Or(l.buffer, bufferBudget), idleRows: cmp.Or(l.idleRows, idleRows),
 		fileRaw: cmp.Or(l.fileRaw, fileRawBytes), side: cmp.Or(l.side, sideBytes),
+		contested: cmp.Or(l.contested, contestedMemory), piece: cmp.Or(l.piece, pieceBytes), batchRows: cmp.Or(l.batchRows, claimedRows),
 	}
 }
 

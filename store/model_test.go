@@ -24,6 +24,7 @@ type payload struct {
 	id, variant int
 	created     int64 // 0: missing
 	spelling    int
+	day, app    int // the same activity may come with another of either
 }
 
 // meaning is the payload without its spelling.
@@ -41,7 +42,7 @@ func (p payload) bytes() []byte {
 		return `"` + s + `"`
 	}
 	members := []string{
-		`"_id":` + text(fmt.Sprintf("id-%d", p.id)), fmt.Sprintf(`"timestamp":%d`, base+int64(p.id)), fmt.Sprintf(`"appId":%d`, 100+p.id%2),
+		`"_id":` + text(fmt.Sprintf("id-%d", p.id)), fmt.Sprintf(`"timestamp":%d`, base+int64(p.id)+int64(p.day)*86_400_000), fmt.Sprintf(`"appId":%d`, 100+(p.id+p.app)%2),
 		`"user":` + text(fmt.Sprintf("user%d", p.variant)), `"tags":[` + text("a") + `]`, `"extra":[1e2,{"z":1,"y":2}]`,
 	}
 	if p.created != 0 {
@@ -139,6 +140,7 @@ func drawPayload(t *rapid.T) payload {
 	return payload{
 		id: rapid.IntRange(0, 4).Draw(t, "id"), variant: rapid.IntRange(0, 2).Draw(t, "variant"),
 		created: int64(rapid.IntRange(0, 2).Draw(t, "created")), spelling: rapid.IntRange(0, 2).Draw(t, "spelling"),
+		day: max(0, rapid.IntRange(-1, 1).Draw(t, "day")), app: max(0, rapid.IntRange(-1, 1).Draw(t, "app")),
 	}
 }
 
@@ -280,7 +282,7 @@ func TestWhatIsCurrentDoesNotDependOnTheOrderOfArrival(t *testing.T) {
 		var all []payload
 		for id := range 2 {
 			for created := range rapid.IntRange(1, 4).Draw(t, "payloads") {
-				all = append(all, payload{id: id, variant: created, created: int64(created)}) // 0: missing
+				all = append(all, payload{id: id, variant: created, created: int64(created), day: created % 2, app: created / 2 % 2}) // 0: missing
 			}
 		}
 		want := newModel()

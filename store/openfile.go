@@ -38,4 +38,3 @@ func (f *openFile) seal(l layout) error {
 func (f *openFile) newFile(rows int64, stats Stats) newFile {
 	return newFile{path: f.path, partition: f.partition, size: f.sink.size, sha256: f.sink.hex(), rows: rows, stats: stats}
 }
-

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +17,8 @@ import (
 
 // Reading Parquet back, for dedupe, rewriting and verify. Queries do not come
 // this way: DuckDB reads the files itself.
+
+var errOtherTypes = errors.New("its columns have other types than ours")
 
 // readBatch bounds what is held at once: this many rows of up to some
 // megabytes each.

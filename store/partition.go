@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -28,6 +29,11 @@ func floorDay(ms int64) int32 {
 // Date is the day as YYYY-MM-DD.
 func (p Partition) Date() string {
 	return time.Unix(int64(p.Day)*24*60*60, 0).UTC().Format(time.DateOnly)
+}
+
+// compare orders cells by day, then by service.
+func (p Partition) compare(q Partition) int {
+	return cmp.Or(cmp.Compare(p.Day, q.Day), cmp.Compare(p.Service, q.Service))
 }
 
 // Dir is the partition's directory below activities/, with slashes.

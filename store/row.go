@@ -133,6 +133,9 @@ func (r *Row) Bytes(s Span) []byte {
 	return r.Text[s.Off : uint64(s.Off)+uint64(s.Len)]
 }
 
+// id is the activity_id.
+func (r *Row) id() []byte { return r.Bytes(r.Strings[ActivityID]) }
+
 // Raw is the record as JSON text.
 func (r *Row) Raw() []byte { return r.Text[:r.RawLen] }
 

@@ -347,12 +347,15 @@ func (t *transaction) commit(ctx context.Context, e entryText) (committed bool, 
 		return false, err
 	}
 	e.blind = e.operation == "WRITE" && len(t.removes) == 0
-	before := t.w.state.table.Version
+	before, head := t.w.state.table.Version, t.w.state.head
 	err = t.w.commit(ctx, actions, e)
 	if t.w.state.table.Version == before {
 		return false, err
 	}
 	t.change = newChange()
+	if err == nil {
+		err = t.w.values.committed(head)
+	}
 	if err == nil {
 		err = t.dropPending()
 	}

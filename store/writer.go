@@ -40,6 +40,7 @@ type Writer struct {
 	lock   *fileLock // nil while the lake does not exist
 	made   bool      // its directories are there, and durable
 	state  *fold
+	values *valueIndex
 	open   *Append
 	swept  map[string]bool // replaced files that are deleted already
 }
@@ -61,6 +62,7 @@ func OpenWriter(dir string, o WriterOptions) (*Writer, error) {
 	l.group = o.Group
 	o.limits = o.limits.orDefaults()
 	w := &Writer{layout: l, dir: dir, opts: o, state: newFold(), swept: map[string]bool{}}
+	w.values = &valueIndex{w: w}
 	if !isLake(l) {
 		return w, checkNewLake(l, dir)
 	}
@@ -203,6 +205,7 @@ func (w *Writer) Close() error {
 	if w.open != nil {
 		w.open.Abort()
 	}
+	w.values.drop()
 	err := w.lock.Close()
 	w.lock = nil
 	return err

@@ -30,17 +30,14 @@ func buildIDs(tb testing.TB, dir string, n int64, runs int) {
 	w := index.Writer{Dir: dir}
 	r := rand.New(rand.NewPCG(1, 2))
 	for i := range int64(runs) {
-		b, err := w.Build(index.Span{From: i, To: i}, 0)
-		if err != nil {
-			tb.Fatal(err)
-		}
+		b := w.Build(0)
 		for k := n * i / int64(runs); k < n*(i+1)/int64(runs); k++ {
 			cell := index.Cell{Day: 20000 + int32(r.IntN(365)), Service: int64(r.IntN(20))}
 			if err := b.Add(index.ActivityID, id(k), cell); err != nil {
 				tb.Fatal(err)
 			}
 		}
-		if _, err := b.Commit(context.Background()); err != nil {
+		if _, err := b.Commit(context.Background(), index.Span{From: i, To: i}); err != nil {
 			tb.Fatal(err)
 		}
 	}

@@ -16,17 +16,14 @@ type Entry struct {
 
 // Append makes a run of a few entries, in any order.
 func (w Writer) Append(ctx context.Context, span Span, entries []Entry) (Info, error) {
-	b, err := w.Build(span, 0)
-	if err != nil {
-		return Info{}, err
-	}
+	b := w.Build(0)
 	defer b.Close()
 	for _, e := range entries {
 		if err := b.Add(e.Kind, e.Hash, e.Cell); err != nil {
 			return Info{}, err
 		}
 	}
-	return b.Commit(ctx)
+	return b.Commit(ctx, span)
 }
 
 // defaultMemory is a Builder's budget.
@@ -41,7 +38,6 @@ const maxSpills = 64
 // comes out depends on the set of entries alone. It is used by one goroutine.
 type Builder struct {
 	w     Writer
-	span  Span
 	limit int // entries in memory
 	err   error
 
@@ -55,10 +51,9 @@ type Builder struct {
 }
 
 // Build begins a run. memory bounds the Builder's memory in bytes, 0 is 64 MiB.
-func (w Writer) Build(span Span, memory int) (*Builder, error) {
-	if span.From < 0 || span.To < span.From {
-		return nil, fmt.Errorf("build index: log versions %d to %d", span.From, span.To)
-	}
+// Which log versions it is for is said when it is committed: the digest of an
+// entry is known only when the entry is.
+func (w Writer) Build(memory int) *Builder {
 	if memory <= 0 {
 		memory = defaultMemory
 	}
@@ -66,9 +61,9 @@ func (w Writer) Build(span Span, memory int) (*Builder, error) {
 	// buffers of the merge, and for the garbage collector, which lets the heap
 	// grow to twice what lives.
 	return &Builder{
-		w: w.withDefaults(), span: span, limit: max(memory/32, blockEntries),
+		w: w.withDefaults(), limit: max(memory/32, blockEntries),
 		numbers: make(map[Cell]uint32),
-	}, nil
+	}
 }
 
 // Add takes one pair of value and cell; the same pair may come again.
@@ -153,7 +148,7 @@ func (b *Builder) spill() error {
 }
 
 func (b *Builder) keep(cells []Cell, fill source) error {
-	r, err := b.w.spill(b.span, b.spilled, cells, fill)
+	r, err := b.w.spill(Span{}, b.spilled, cells, fill)
 	b.spilled++
 	if err != nil {
 		return fmt.Errorf("spill index: %w", err)
@@ -176,10 +171,13 @@ func (b *Builder) joinSpills() error {
 	return closeAll(parts)
 }
 
-// Commit writes the run; it is durable when this returns. The Builder is used
-// up, whatever comes of it.
-func (b *Builder) Commit(ctx context.Context) (Info, error) {
+// Commit writes the run of these log versions; it is durable when this
+// returns. The Builder is used up, whatever comes of it.
+func (b *Builder) Commit(ctx context.Context, span Span) (Info, error) {
 	defer b.Close()
+	if span.From < 0 || span.To < span.From {
+		return Info{}, fmt.Errorf("build index: log versions %d to %d", span.From, span.To)
+	}
 	if b.err != nil {
 		return Info{}, b.err
 	}
@@ -188,7 +186,7 @@ func (b *Builder) Commit(ctx context.Context) (Info, error) {
 	}
 	if len(b.spills) == 0 {
 		cells, fill := b.sorted()
-		return b.w.writeRun(b.span, cells, fill)
+		return b.w.writeRun(span, cells, fill)
 	}
 	if len(b.entries) > 0 {
 		if err := b.spill(); err != nil {
@@ -200,7 +198,7 @@ func (b *Builder) Commit(ctx context.Context) (Info, error) {
 	if err != nil {
 		return Info{}, fmt.Errorf("build index: %w", err)
 	}
-	return b.w.writeRun(b.span, m.cells, m.fill)
+	return b.w.writeRun(span, m.cells, m.fill)
 }
 
 var errUsedUp = errors.New("build index: the builder was committed or closed")

@@ -20,6 +20,9 @@ const (
 	IP         Kind = 4
 	ObjectID   Kind = 5
 	SessionID  Kind = 6
+	// Revision is the activity_id of a payload that is not current; its cell is
+	// the one it would be in.
+	Revision Kind = 7
 
 	maxKind = 63
 )
@@ -31,6 +34,7 @@ var kindNames = [...]string{
 	IP:         "ip",
 	ObjectID:   "object_id",
 	SessionID:  "session_id",
+	Revision:   "revision",
 }
 
 func (k Kind) String() string {
@@ -50,9 +54,12 @@ const hashVersion = 1
 // nothing.
 func (k Kind) seed() uint64 { return 0x6d6463616c616b65 ^ uint64(k)<<56 ^ uint64(k) }
 
+// exact says that values of the kind are opaque: no spelling is another's.
+func (k Kind) exact() bool { return k == ActivityID || k == Revision }
+
 // Hash is the key under which a value is found: XXH3-64 with the kind's seed.
 //
-// An ActivityID is hashed as it is, byte for byte. Values of the other kinds
+// An ActivityID is hashed as it is, byte for byte, for Revision too. Values of the other kinds
 // are folded first, so that every spelling with the same lower(x) in DuckDB
 // has the same hash. The reverse does not hold: two hashes may be equal where
 // the values differ, and the caller looks at the cell. Folding also drops
@@ -61,7 +68,7 @@ func (k Kind) seed() uint64 { return 0x6d6463616c616b65 ^ uint64(k)<<56 ^ uint64
 // normalize, and neither does lower: e-acute as one code point and as two are
 // different values.
 func Hash(kind Kind, value []byte) uint64 {
-	if kind == ActivityID {
+	if kind.exact() {
 		return xxh3.HashSeed(value, kind.seed())
 	}
 	var space [256]byte
@@ -70,7 +77,7 @@ func Hash(kind Kind, value []byte) uint64 {
 
 // HashString is Hash of a string.
 func HashString(kind Kind, value string) uint64 {
-	if kind == ActivityID {
+	if kind.exact() {
 		return xxh3.HashStringSeed(value, kind.seed())
 	}
 	var space [256]byte

@@ -76,16 +76,16 @@ func TestHashesMustBeSorted(t *testing.T) {
 
 func TestWhatABuilderRefuses(t *testing.T) {
 	w := writer(t, t.TempDir())
-	if _, err := w.Build(index.Span{From: 3, To: 2}, 0); err == nil {
+	if _, err := w.Build(0).Commit(ctx, index.Span{From: 3, To: 2}); err == nil {
 		t.Error("versions that run backwards are taken")
 	}
-	b := must[*index.Builder](t)(w.Build(span(0, 0), 0))
+	b := w.Build(0)
 	for _, kind := range []index.Kind{0, 64, 255} {
 		if b.Add(kind, 1, index.Cell{}) == nil {
 			t.Errorf("kind %d is taken", kind)
 		}
 	}
-	must[index.Info](t)(b.Commit(ctx))
+	must[index.Info](t)(b.Commit(ctx, span(0, 0)))
 	if b.Add(index.IP, 1, index.Cell{}) == nil {
 		t.Error("an entry is taken after the commit")
 	}
@@ -107,7 +107,7 @@ func TestRunsOfTheSameEntriesAreTheSameBytes(t *testing.T) {
 	}
 	for _, memory := range []int{0, 32 * 5000, 32 * 400} { // the last one joins spilled parts
 		dir := t.TempDir()
-		b := must[*index.Builder](t)(writer(t, dir).Build(span(0, 9), memory))
+		b := writer(t, dir).Build(memory)
 		for range 2 {
 			for _, n := range r.Perm(len(entries)) {
 				if err := b.Add(entries[n].Kind, entries[n].Hash, entries[n].Cell); err != nil {
@@ -115,7 +115,7 @@ func TestRunsOfTheSameEntriesAreTheSameBytes(t *testing.T) {
 				}
 			}
 		}
-		must[index.Info](t)(b.Commit(ctx))
+		must[index.Info](t)(b.Commit(ctx, span(0, 9)))
 		if want == nil {
 			want = bytesOf(dir)
 		} else if !bytes.Equal(bytesOf(dir), want) {
@@ -240,17 +240,14 @@ func TestACrashAtEveryStepForgetsNothing(t *testing.T) {
 			}
 		}
 		// A rebuild over what is there.
-		b, err := w.Build(span(0, done), 32*500)
-		if err != nil {
-			return done, err
-		}
+		b := w.Build(32 * 500)
 		defer b.Close()
 		for _, e := range tr.upTo(0, done) {
 			if err := b.Add(e.Kind, e.Hash, e.Cell); err != nil {
 				return done, err
 			}
 		}
-		_, err = b.Commit(ctx)
+		_, err = b.Commit(ctx, span(0, done))
 		return done, err
 	}
 	all := newDisk(t, -1)

@@ -64,6 +64,27 @@ func (w Writer) RemoveStray(ix *Index) error {
 	return nil
 }
 
+// Clear removes every file of the index: it is made anew.
+func (w Writer) Clear() error {
+	w = w.withDefaults()
+	list, err := os.ReadDir(w.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("clear index: %w", err)
+	}
+	for _, e := range list {
+		if _, _, ok := parseRunName(e.Name()); !ok && !isTemp(e.Name()) {
+			continue
+		}
+		if err := w.FS.Remove(filepath.Join(w.Dir, e.Name())); err != nil {
+			return fmt.Errorf("clear index: %w", err)
+		}
+	}
+	return nil
+}
+
 // entry is one pair (value, cell) in memory; cell is a number of some table.
 type entry struct {
 	hash uint64
