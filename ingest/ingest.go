@@ -28,7 +28,7 @@ const maxFailedWindows = 3
 // Outcomes of a run.
 const (
 	OutcomeRunning     = "running"
-	OutcomeComplete    = "complete"
+	OutcomeComplete    = store.OutcomeComplete
 	OutcomePartial     = "partial" // some windows failed
 	OutcomeInterrupted = "interrupted"
 	OutcomeFailed      = "failed"

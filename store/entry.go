@@ -35,6 +35,53 @@ type facts struct {
 	Pages      []PageFact       `json:"pages,omitempty"`
 	Coverage   []Rectangle      `json:"coverage,omitempty"`
 	Cursors    []Cursor         `json:"cursors,omitempty"`
+	Purge      *Purge           `json:"purge,omitempty"`
+	Erased     *sideChange      `json:"erased,omitempty"` // files of hashes of erased ids
+	Adopted    *Adoption        `json:"adopted,omitempty"`
+}
+
+// Purge is what an entry says of rows that were erased on purpose. It names
+// nobody: the entry outlives what it erased.
+type Purge struct {
+	// Version is the entry's, by which the purge is named; not stored.
+	Version int64  `json:"-"`
+	Kind    string `json:"kind"` // PurgeOlder or PurgeUser
+	// Before is, of PurgeOlder, the event time up to which everything was erased,
+	// and before which nothing is taken any more.
+	Before  time.Time `json:"before,omitzero"`
+	Since   time.Time `json:"since,omitzero"` // event time of the erased rows, [Since, Until)
+	Until   time.Time `json:"until,omitzero"`
+	Reason  string    `json:"reason,omitempty"`
+	Columns []string  `json:"columns,omitempty"` // that were compared with the person's name
+	Rows    int64     `json:"rows"`
+	// Revisions, Quarantine and Pages count what went from there.
+	Revisions  int64 `json:"revisions"`
+	Quarantine int64 `json:"quarantine"`
+	// Mentions are rows of others whose record names the person; they stayed.
+	Mentions int64 `json:"mentions,omitempty"`
+	// Pages are the kept pages that were erased because they held erased records.
+	Pages []PageName `json:"pages,omitempty"`
+}
+
+// Kinds of a purge.
+const (
+	PurgeOlder = "older_than"
+	PurgeUser  = "user"
+)
+
+// PageName is a page of a run.
+type PageName struct {
+	RunID string `json:"run_id"`
+	Page  int64  `json:"page"`
+}
+
+// Adoption is what an entry says of other programs' entries that were checked.
+type Adoption struct {
+	Versions []int64 `json:"versions"`
+	// Files are the SHA-256, in hex, of the files that those entries added.
+	Files map[string]string `json:"files"`
+	// Lost counts rows that those entries took out of the table.
+	Lost int64 `json:"lost,omitempty"`
 }
 
 // PageFact is what custody keeps of one request: row.page names it.
@@ -44,6 +91,7 @@ type PageFact struct {
 	Bytes   int64     `json:"bytes"`
 	Records int64     `json:"records"`
 	Fetched time.Time `json:"fetched,omitzero"` // server's clock
+	Kept    bool      `json:"kept,omitempty"`   // the body lies in _pages
 }
 
 // sideChange is a change to a table that Delta does not know.
@@ -120,7 +168,9 @@ type fold struct {
 	coverage   []Rectangle
 	cursors    map[string]Cursor
 	seen       map[string]Sighting
-	foreign    []int64
+	erased     map[string]File // hashes of erased ids
+	purges     []Purge
+	foreign    []int64 // entries of other programs that nobody has adopted
 	broken     []chainFault
 	onEntry    func(version int64, entry []byte, actions []delta.Action, f *facts)
 }
@@ -134,7 +184,7 @@ type chainFault struct {
 func newFold() *fold {
 	return &fold{
 		table: delta.NewSnapshot(), files: map[string]File{}, odd: map[string]error{}, revisions: map[string]File{}, quarantine: map[string]File{}, removed: map[string]bool{},
-		runs: map[string]*Run{}, cursors: map[string]Cursor{}, seen: map[string]Sighting{},
+		erased: map[string]File{}, runs: map[string]*Run{}, cursors: map[string]Cursor{}, seen: map[string]Sighting{},
 	}
 }
 
@@ -148,7 +198,7 @@ func (s *fold) apply(version int64, entry []byte, actions []delta.Action) error 
 		return fmt.Errorf("log entry %d: %w", version, err)
 	}
 	if f != nil {
-		if err := errors.Join(f.Revisions.check(revisionsDir), f.Quarantine.check(quarantineDir)); err != nil {
+		if err := errors.Join(f.Revisions.check(revisionsDir), f.Quarantine.check(quarantineDir), f.Erased.check(erasedDir)); err != nil {
 			return fmt.Errorf("log entry %d: %w", version, err)
 		}
 	}
@@ -211,18 +261,47 @@ func (s *fold) applyFacts(version int64, f *facts) {
 	}
 	s.applySide(version, s.revisions, f.Revisions)
 	s.applySide(version, s.quarantine, f.Quarantine)
+	s.applySide(version, s.erased, f.Erased)
+	if f.Purge != nil {
+		p := *f.Purge
+		p.Version = version
+		s.purges = append(s.purges, p)
+	}
+	if f.Adopted != nil {
+		s.adopt(f.Adopted)
+	}
+	for _, c := range f.Cursors {
+		s.cursors[c.Key] = c
+	}
 	if f.Run != nil {
 		r := *f.Run
 		r.LogVersion = version
 		s.runs[r.RunID] = &r
+		if r.Outcome == OutcomeComplete {
+			s.dropCursors(r.RunID)
+		}
 	}
 	s.coverage = append(s.coverage, f.Coverage...)
-	for _, c := range f.Cursors {
-		s.cursors[c.Key] = c
-	}
 	for h, n := range f.Seen {
 		old := s.seen[h]
 		s.seen[h] = Sighting{Times: old.Times + n, LastSeen: time.UnixMilli(f.Ingested).UTC()}
+	}
+}
+
+// dropCursors forgets where a run stood that came to its end: nothing goes on
+// from there.
+func (s *fold) dropCursors(runID string) {
+	maps.DeleteFunc(s.cursors, func(_ string, c Cursor) bool { return c.RunID == runID })
+}
+
+// adopt takes over what other programs' entries have done.
+func (s *fold) adopt(a *Adoption) {
+	s.foreign = slices.DeleteFunc(s.foreign, func(v int64) bool { return slices.Contains(a.Versions, v) })
+	for path, sum := range a.Files {
+		if f, ok := s.files[path]; ok {
+			f.SHA256 = sum
+			s.files[path] = f
+		}
 	}
 }
 
@@ -265,6 +344,9 @@ func (s *fold) names(rel string) bool {
 	if _, ok := s.quarantine[rel]; ok {
 		return true
 	}
+	if _, ok := s.erased[rel]; ok {
+		return true
+	}
 	name, inTable := strings.CutPrefix(rel, activitiesDir+"/")
 	return inTable && s.table.Has(name)
 }
@@ -275,6 +357,7 @@ func (s *fold) snapshot(root string) (*Snapshot, error) {
 		Root: root, Version: s.table.Version, Head: s.head, Tenant: s.tenant, Ingested: s.ingested,
 		Coverage: slices.Clip(s.coverage), Cursors: maps.Clone(s.cursors), Seen: maps.Clone(s.seen), Foreign: slices.Clip(s.foreign),
 		Files: sortedFiles(s.files), Revisions: sortedFiles(s.revisions), Quarantine: sortedFiles(s.quarantine),
+		Erased: sortedFiles(s.erased), Purges: slices.Clip(s.purges),
 	}
 	for _, path := range sortedKeys(s.odd) {
 		return nil, s.odd[path]

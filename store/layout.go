@@ -21,6 +21,7 @@ const (
 	activitiesDir = "activities"
 	revisionsDir  = "revisions"
 	quarantineDir = "quarantine"
+	erasedDir     = "erased"
 	privateDir    = "_mdcalake"
 	lockName      = "lock"
 	readersName   = "readers"

@@ -16,13 +16,15 @@ type Snapshot struct {
 	Files      []File // of activities, sorted by path
 	Revisions  []File // sorted by path
 	Quarantine []File // sorted by path
-	Runs       []Run  // by start
+	Erased     []File // hashes of ids that a purge has erased; sorted by path
+	Purges     []Purge
+	Runs       []Run // by start
 	Coverage   []Rectangle
 	// Seen counts later sightings of a quarantined record, by SHA-256 in hex.
 	Seen map[string]Sighting
 	// Ingested is the largest value of the column so far, in milliseconds.
 	Ingested int64
-	// Foreign are the versions that another writer committed.
+	// Foreign are the versions that another writer committed and nobody adopted.
 	Foreign []int64
 	// Cursors are the scans that were begun and not ended, by their key.
 	Cursors map[string]Cursor
@@ -60,6 +62,9 @@ type Tenant struct {
 	IDs     []int64 `json:"ids,omitempty"`  // tenantId of the records
 	Several bool    `json:"several,omitempty"`
 }
+
+// OutcomeComplete is the outcome of a run that did all it was to do.
+const OutcomeComplete = "complete"
 
 // Run is one invocation of a verb that writes, as its commits tell.
 type Run struct {

@@ -57,7 +57,7 @@ type newFile struct {
 func newChange() change {
 	return change{
 		adds: map[string]newFile{}, removes: map[string]File{}, dirs: map[string]bool{},
-		sides: map[string]*sideEdit{revisionsDir: {}, quarantineDir: {}},
+		sides: map[string]*sideEdit{revisionsDir: {}, quarantineDir: {}, erasedDir: {}},
 	}
 }
 
@@ -344,6 +344,9 @@ func (t *transaction) commit(ctx context.Context, e entryText) (committed bool, 
 		return false, err
 	}
 	if e.facts.Quarantine, err = t.sides[quarantineDir].change(); err != nil {
+		return false, err
+	}
+	if e.facts.Erased, err = t.sides[erasedDir].change(); err != nil {
 		return false, err
 	}
 	e.blind = e.operation == "WRITE" && len(t.removes) == 0

@@ -397,7 +397,7 @@ func (w *Writer) sweepPending(pending string) error {
 func ownName(rel string) bool {
 	first, _, _ := strings.Cut(rel, "/")
 	return path.Clean(rel) == rel && filepath.IsLocal(filepath.FromSlash(rel)) && strings.HasSuffix(rel, ".parquet") &&
-		strings.HasPrefix(path.Base(rel), "part-") && (first == activitiesDir || first == revisionsDir || first == quarantineDir)
+		strings.HasPrefix(path.Base(rel), "part-") && (first == activitiesDir || first == revisionsDir || first == quarantineDir || first == erasedDir)
 }
 
 // committed says whether the log names the file, now or earlier; a file that
