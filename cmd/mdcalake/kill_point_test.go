@@ -74,6 +74,7 @@ type sight struct {
 	noted, begun, placed int // names of the run's files to come, files under either name, files under their own
 	left                 int // files of dead runs that are still there
 	head                 string
+	heads                int  // commits, by the head
 	pending              bool // the run has a note
 }
 
@@ -96,7 +97,7 @@ func (p point) reached(s sight) bool {
 	case stepLinked:
 		return beyond
 	case stepHeaded:
-		return s.commits > p.commits+1 || beyond && headVersion(s.head) >= 0
+		return s.heads > p.commits // by itself: the head must not come before its entry
 	default:
 		return s.commits > p.commits+1 || beyond && !s.pending
 	}
@@ -214,7 +215,7 @@ func (w *watcher) look() (sight, error) {
 	w.countEntries()
 	s.commits = w.entries - w.first
 	if head := w.head(); head != w.oldHead {
-		s.head = head
+		s.head, s.heads = head, headVersion(head)+1-w.first
 	}
 	return s, nil
 }
