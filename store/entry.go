@@ -190,9 +190,6 @@ func newFold() *fold {
 
 // apply folds one entry in.
 func (s *fold) apply(version int64, entry []byte, actions []delta.Action) error {
-	if err := s.table.Apply(version, actions); err != nil {
-		return err
-	}
 	f, err := ourFacts(actions)
 	if err != nil {
 		return fmt.Errorf("log entry %d: %w", version, err)
@@ -201,6 +198,10 @@ func (s *fold) apply(version int64, entry []byte, actions []delta.Action) error 
 		if err := errors.Join(f.Revisions.check(revisionsDir), f.Quarantine.check(quarantineDir), f.Erased.check(erasedDir)); err != nil {
 			return fmt.Errorf("log entry %d: %w", version, err)
 		}
+	}
+	// Last of what may fail: version and head must be those of one entry.
+	if err := s.table.Apply(version, actions); err != nil {
+		return err
 	}
 	if s.onEntry != nil {
 		s.onEntry(version, entry, actions, f)

@@ -63,7 +63,12 @@ func openLayout(dir string) (layout, error) {
 		return l, &LakeError{Op: "open lake", Path: dir, Err: plain(err), Advice: adviceFor(err)}
 	case !info.IsDir():
 		return l, &LakeError{Op: "open lake", Path: dir, Err: fmt.Errorf("%w: it is a file", ErrNotALake), Advice: notALakeHint}
-	case !isLake(l):
+	}
+	there, err := isLake(l)
+	switch {
+	case err != nil:
+		return l, &LakeError{Op: "open lake", Path: dir, Err: plain(err), Advice: adviceFor(err)}
+	case !there:
 		return l, &LakeError{Op: "open lake", Path: dir, Err: fmt.Errorf("%w: the directory has neither activities/_delta_log nor _mdcalake", ErrNotALake), Advice: notALakeHint}
 	}
 	return l, nil
@@ -77,13 +82,19 @@ func newLayout(dir string) (layout, error) {
 	return layout{root: root}, nil
 }
 
-func isLake(l layout) bool {
+// isLake says whether there is a lake. Where we may not look, nobody can say
+// that there is none.
+func isLake(l layout) (bool, error) {
 	for _, path := range []string{l.logDir(), filepath.Join(l.root, privateDir)} {
-		if info, err := os.Stat(path); err == nil && info.IsDir() {
-			return true
+		info, err := os.Stat(path)
+		if err == nil && info.IsDir() {
+			return true, nil
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			return false, err
 		}
 	}
-	return false
+	return false, nil
 }
 
 // readLog folds all entries. onEntry, if given, sees each one.

@@ -63,7 +63,11 @@ func OpenWriter(dir string, o WriterOptions) (*Writer, error) {
 	o.limits = o.limits.orDefaults()
 	w := &Writer{layout: l, dir: dir, opts: o, state: newFold(), swept: map[string]bool{}}
 	w.values = &valueIndex{w: w}
-	if !isLake(l) {
+	there, err := isLake(l)
+	if err != nil {
+		return nil, w.fault("open lake", plain(err))
+	}
+	if !there {
 		return w, checkNewLake(l, dir)
 	}
 	// A lake that its group may read stays so, whoever adds to it. The directory
@@ -91,6 +95,10 @@ func (w *Writer) start() error {
 		return err
 	}
 	w.state = state
+	// What no reader can open is not written on.
+	if _, err := state.snapshot(w.layout.root); err != nil {
+		return err
+	}
 	// A crash may have come before the first entry: then make has to go on.
 	w.made = state.table.Version >= 0
 	if err := w.writable(); err != nil {
