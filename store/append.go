@@ -38,6 +38,7 @@ type Append struct {
 	claims          claims
 	spill           *spillFile
 	dedupe          dedupe
+	erased          erasures
 	err             error // the run cannot go on
 	encoded         sync.Pool
 	room            *sync.Cond    // a cell has been written or spilled
@@ -112,7 +113,7 @@ func (a *Append) Add(ctx context.Context, r *Row) error {
 	*buf = appendRow((*buf)[:0], r)
 
 	a.mu.Lock()
-	if err := a.add(r, *buf); err != nil {
+	if err := a.add(ctx, r, *buf); err != nil {
 		a.mu.Unlock()
 		return a.fail(err)
 	}
@@ -142,7 +143,7 @@ func (a *Append) fail(err error) error {
 	return err
 }
 
-func (a *Append) add(r *Row, encoded []byte) error {
+func (a *Append) add(ctx context.Context, r *Row, encoded []byte) error {
 	if a.err != nil {
 		return a.err
 	}
@@ -151,6 +152,15 @@ func (a *Append) add(r *Row, encoded []byte) error {
 	}
 	if err := a.checkTenant(r); err != nil {
 		return err
+	}
+	if err := a.erased.load(ctx, a.w); err != nil {
+		return err
+	}
+	a.run.Records++
+	a.run.Bytes += int64(len(r.Verbatim()))
+	if a.erased.has(r) {
+		a.run.Erased++
+		return nil
 	}
 	p := r.Partition()
 	c := a.cells[p]
@@ -162,8 +172,6 @@ func (a *Append) add(r *Row, encoded []byte) error {
 	a.rowCount++
 	a.batchRows++
 	c.lastRow = a.rowCount
-	a.run.Records++
-	a.run.Bytes += int64(len(r.Verbatim()))
 	a.countDrift(r.Drift)
 	return nil
 }
@@ -341,6 +349,13 @@ func (a *Append) quarantine(ctx context.Context, q Quarantined) ([]Quarantined, 
 	known, err := a.dedupe.knownBad(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if err := a.erased.load(ctx, a.w); err != nil {
+		return nil, err
+	}
+	if a.erased.hashes[erasedBytes(q.Bytes)] {
+		a.run.Erased++
+		return nil, nil
 	}
 	sum := sha256.Sum256(q.Bytes)
 	if known[sum] || a.batch.bad[sum] {

@@ -84,7 +84,7 @@ func (a *Append) takeFacts(r Run) {
 	a.run = r
 	a.run.RunID = own.RunID
 	a.run.Records, a.run.Added, a.run.Duplicates, a.run.Revisions = own.Records, own.Added, own.Duplicates, own.Revisions
-	a.run.Quarantined, a.run.Bytes, a.run.Drift = own.Quarantined, own.Bytes, own.Drift
+	a.run.Quarantined, a.run.Erased, a.run.Bytes, a.run.Drift = own.Quarantined, own.Erased, own.Bytes, own.Drift
 }
 
 func (a *Append) tenantChange() *Tenant {

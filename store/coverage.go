@@ -16,6 +16,10 @@ const NeverAsked = "never asked"
 // there was none.
 const StateComplete = "complete"
 
+// StatePurged: rows of that time were erased on purpose. It stays, whatever is
+// asked for again: the erased ones are not taken any more.
+const StatePurged = "purged"
+
 // Stretch is an interval of event time with one state.
 type Stretch struct {
 	Since time.Time `json:"since"`
@@ -29,7 +33,7 @@ type Stretch struct {
 
 // rank orders the states: of rectangles that overlap, the best one counts.
 func rank(state string) int {
-	order := []string{StateComplete, "imported", "partial", "filtered", "failed", "beyond the door"}
+	order := []string{StatePurged, StateComplete, "imported", "partial", "filtered", "failed", "beyond the door"}
 	if i := slices.Index(order, state); i >= 0 {
 		return len(order) - i
 	}
@@ -106,8 +110,10 @@ func appendStretch(out []Stretch, s Stretch) []Stretch {
 
 // CoverageSpan is from the first to the last event time that was asked for;
 // zero when nothing was.
-func (s *Snapshot) CoverageSpan() (since, until time.Time) {
-	for i, r := range s.Coverage {
+func (s *Snapshot) CoverageSpan() (since, until time.Time) { return coverageSpan(s.Coverage) }
+
+func coverageSpan(rects []Rectangle) (since, until time.Time) {
+	for i, r := range rects {
 		if i == 0 || r.Since.Before(since) {
 			since = r.Since
 		}

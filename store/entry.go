@@ -59,8 +59,8 @@ type Purge struct {
 	Quarantine int64 `json:"quarantine"`
 	// Mentions are rows of others whose record names the person; they stayed.
 	Mentions int64 `json:"mentions,omitempty"`
-	// Pages are the kept pages that were erased because they held erased records.
-	Pages []PageName `json:"pages,omitempty"`
+	// Pages are the paths of kept pages that went because they held any of it.
+	Pages []string `json:"pages,omitempty"`
 }
 
 // Kinds of a purge.
@@ -68,12 +68,6 @@ const (
 	PurgeOlder = "older_than"
 	PurgeUser  = "user"
 )
-
-// PageName is a page of a run.
-type PageName struct {
-	RunID string `json:"run_id"`
-	Page  int64  `json:"page"`
-}
 
 // Adoption is what an entry says of other programs' entries that were checked.
 type Adoption struct {
@@ -170,7 +164,8 @@ type fold struct {
 	seen       map[string]Sighting
 	erased     map[string]File // hashes of erased ids
 	purges     []Purge
-	foreign    []int64 // entries of other programs that nobody has adopted
+	pages      map[string]File // kept pages; size and SHA-256 are the body's
+	foreign    []int64         // entries of other programs that nobody has adopted
 	broken     []chainFault
 	onEntry    func(version int64, entry []byte, actions []delta.Action, f *facts)
 }
@@ -184,7 +179,7 @@ type chainFault struct {
 func newFold() *fold {
 	return &fold{
 		table: delta.NewSnapshot(), files: map[string]File{}, odd: map[string]error{}, revisions: map[string]File{}, quarantine: map[string]File{}, removed: map[string]bool{},
-		erased: map[string]File{}, runs: map[string]*Run{}, cursors: map[string]Cursor{}, seen: map[string]Sighting{},
+		erased: map[string]File{}, pages: map[string]File{}, runs: map[string]*Run{}, cursors: map[string]Cursor{}, seen: map[string]Sighting{},
 	}
 }
 
@@ -195,7 +190,7 @@ func (s *fold) apply(version int64, entry []byte, actions []delta.Action) error 
 		return fmt.Errorf("log entry %d: %w", version, err)
 	}
 	if f != nil {
-		if err := errors.Join(f.Revisions.check(revisionsDir), f.Quarantine.check(quarantineDir), f.Erased.check(erasedDir)); err != nil {
+		if err := errors.Join(f.Revisions.check(revisionsDir), f.Quarantine.check(quarantineDir), f.Erased.check(erasedDir), f.Purge.check(), f.checkPages()); err != nil {
 			return fmt.Errorf("log entry %d: %w", version, err)
 		}
 	}
@@ -267,6 +262,16 @@ func (s *fold) applyFacts(version int64, f *facts) {
 		p := *f.Purge
 		p.Version = version
 		s.purges = append(s.purges, p)
+		for _, path := range p.Pages {
+			delete(s.pages, path)
+			s.removed[path] = true
+		}
+	}
+	for _, p := range f.Pages {
+		if p.Kept {
+			path := pagePath(f.RunID, p.Page)
+			s.pages[path] = File{Path: path, Size: p.Bytes, SHA256: p.SHA256, Version: version}
+		}
 	}
 	if f.Adopted != nil {
 		s.adopt(f.Adopted)
@@ -320,6 +325,25 @@ func (s *fold) applySide(version int64, table map[string]File, c *sideChange) {
 	}
 }
 
+// checkPages keeps the run's id from leading elsewhere: kept pages lie in a
+// directory of that name.
+func (f *facts) checkPages() error {
+	for _, p := range f.Pages {
+		if p.Kept && (!validRunID(f.RunID) || p.Page < 0) {
+			return fmt.Errorf("run %q has kept page %d: that names no file", f.RunID, p.Page)
+		}
+	}
+	return nil
+}
+
+// check is sideChange.check for the pages of a purge.
+func (p *Purge) check() error {
+	if p == nil {
+		return nil
+	}
+	return (&sideChange{Remove: p.Pages}).check(pagesDir)
+}
+
 // check keeps a log that was handed to us from naming files elsewhere.
 func (c *sideChange) check(dir string) error {
 	if c == nil {
@@ -346,6 +370,9 @@ func (s *fold) names(rel string) bool {
 		return true
 	}
 	if _, ok := s.erased[rel]; ok {
+		return true
+	}
+	if _, ok := s.pages[rel]; ok {
 		return true
 	}
 	name, inTable := strings.CutPrefix(rel, activitiesDir+"/")

@@ -22,6 +22,7 @@ const (
 	revisionsDir  = "revisions"
 	quarantineDir = "quarantine"
 	erasedDir     = "erased"
+	pagesDir      = "_pages"
 	privateDir    = "_mdcalake"
 	lockName      = "lock"
 	readersName   = "readers"
@@ -144,4 +145,10 @@ func dataName(p Partition, runID string, n int) string {
 
 func sideName(dir, runID string, n int) string {
 	return fmt.Sprintf("%s/part-%s-%05d.parquet", dir, runID, n)
+}
+
+// pagePath is where the body of a request is kept (--keep-pages): a zstd
+// frame.
+func pagePath(runID string, page int64) string {
+	return fmt.Sprintf("%s/%s/%08d.zst", pagesDir, runID, page)
 }

@@ -312,6 +312,21 @@ func fillObjectList(c *array.List) (func(*Row, int), error) {
 	}, nil
 }
 
+// readIDs reads the activity_id of each row; the text is only valid during the
+// call.
+func readIDs(ctx context.Context, path string, each func(id string)) error {
+	return readColumns(ctx, path, []string{"activity_id"}, func(b arrow.RecordBatch) error {
+		ids, ok := b.Column(0).(*array.String)
+		if !ok {
+			return errOtherTypes
+		}
+		for i := range ids.Len() {
+			each(ids.Value(i))
+		}
+		return nil
+	})
+}
+
 // ReadRows reads the rows of one data file of a lake. The row is used again
 // for the next one.
 func ReadRows(ctx context.Context, path string, each func(*Row) error) error {

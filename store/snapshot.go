@@ -86,6 +86,7 @@ type Run struct {
 	Duplicates     int64     `json:"duplicates"`
 	Revisions      int64     `json:"revisions"`
 	Quarantined    int64     `json:"quarantined"`
+	Erased         int64     `json:"erased,omitempty"` // refused: a purge has erased them
 	Bytes          int64     `json:"bytes"`
 	// Drift counts values that a column could not hold, by column.
 	Drift map[string]int64 `json:"drift,omitempty"`

@@ -439,6 +439,18 @@ func (w *Writer) sweepLog() error {
 // sweepRemoved deletes the files that our commits took out of their tables,
 // unless a reader is at work: then the next writer does it.
 func (w *Writer) sweepRemoved() error {
+	_, err := w.removeReplaced()
+	return err
+}
+
+// RemoveReplaced deletes the files that commits have replaced or erased, and
+// answers how many are left because a reader is at work.
+func (w *Writer) RemoveReplaced() (left int, err error) {
+	left, err = w.removeReplaced()
+	return left, w.fault("tidy up lake", err)
+}
+
+func (w *Writer) removeReplaced() (left int, err error) {
 	var due []string
 	for rel := range w.state.removed {
 		// A log that was handed to us may name anything.
@@ -447,19 +459,19 @@ func (w *Writer) sweepRemoved() error {
 		}
 	}
 	if len(due) == 0 {
-		return nil
+		return 0, nil
 	}
 	slices.Sort(due)
 	lock, free, err := tryExclusive(w.layout.private(readersName), w.layout.fileMode())
 	if err != nil || !free {
-		return err
+		return len(due), err
 	}
 	defer lock.Close()
-	for _, rel := range due {
+	for n, rel := range due {
 		if err := w.removeIfThere(rel); err != nil {
-			return fmt.Errorf("remove a file that a commit has replaced: %w", err)
+			return len(due) - n, fmt.Errorf("remove a file that a commit has replaced: %w", err)
 		}
 		w.swept[rel] = true
 	}
-	return nil
+	return 0, nil
 }

@@ -163,6 +163,7 @@ type Contents struct {
 	Activities []string // verbatim bytes
 	Revisions  []string // likewise
 	Quarantine []string // bytes
+	Erased     int64    // hashes of what must not come back
 }
 
 // Read reads the lake's newest snapshot; a directory without a lake holds
@@ -178,7 +179,11 @@ func Read(t testing.TB, dir string) Contents {
 	}
 	defer l.Close()
 	s := l.Snapshot()
-	return Contents{Activities: verbatim(t, s, s.Files), Revisions: verbatim(t, s, s.Revisions), Quarantine: quarantined(t, s)}
+	c := Contents{Activities: verbatim(t, s, s.Files), Revisions: verbatim(t, s, s.Revisions), Quarantine: quarantined(t, s)}
+	for _, f := range s.Erased {
+		c.Erased += f.Rows
+	}
+	return c
 }
 
 // rowsOf are the rows of files by what is in them: a crash matrix reads the
