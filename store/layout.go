@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"mdcalake/store/delta"
@@ -22,6 +24,7 @@ const (
 	revisionsDir  = "revisions"
 	quarantineDir = "quarantine"
 	erasedDir     = "erased"
+	pagesDir      = "_pages" // kept response bodies
 	privateDir    = "_mdcalake"
 	lockName      = "lock"
 	readersName   = "readers"
@@ -144,4 +147,18 @@ func dataName(p Partition, runID string, n int) string {
 
 func sideName(dir, runID string, n int) string {
 	return fmt.Sprintf("%s/part-%s-%05d.parquet", dir, runID, n)
+}
+
+// pageName is the path of a kept page: of the page's number in its run, so
+// that row.page leads to it.
+func pageName(runID string, page int64) string {
+	return fmt.Sprintf("%s/%s/%08d.zst", pagesDir, runID, page)
+}
+
+// parsePageName is the other direction; false for what is no such path.
+func parsePageName(rel string) (p PageName, ok bool) {
+	runID, file := path.Split(strings.TrimPrefix(rel, pagesDir+"/"))
+	number, err := strconv.ParseInt(strings.TrimSuffix(file, ".zst"), 10, 64)
+	p = PageName{RunID: path.Clean(runID), Page: number}
+	return p, err == nil && number > 0 && validRunID(p.RunID) && pageName(p.RunID, number) == rel
 }

@@ -378,7 +378,11 @@ func (w *Writer) sweepPending(pending string) error {
 			continue
 		}
 		names := []string{tempName(rel)}
-		if !w.committed(rel) {
+		committed, err := w.committed(rel)
+		if err != nil {
+			return err
+		}
+		if !committed {
 			names = append(names, rel)
 		}
 		for _, name := range names {
@@ -403,6 +407,9 @@ func (w *Writer) sweepPending(pending string) error {
 
 // ownName keeps a damaged pending file from pointing outside the lake.
 func ownName(rel string) bool {
+	if _, ok := parsePageName(rel); ok {
+		return true
+	}
 	first, _, _ := strings.Cut(rel, "/")
 	return path.Clean(rel) == rel && filepath.IsLocal(filepath.FromSlash(rel)) && strings.HasSuffix(rel, ".parquet") &&
 		strings.HasPrefix(path.Base(rel), "part-") && (first == activitiesDir || first == revisionsDir || first == quarantineDir || first == erasedDir)
@@ -410,7 +417,15 @@ func ownName(rel string) bool {
 
 // committed says whether the log names the file, now or earlier; a file that
 // was removed by a commit is not this sweep's.
-func (w *Writer) committed(rel string) bool { return w.state.names(rel) || w.state.removed[rel] }
+func (w *Writer) committed(rel string) (bool, error) {
+	if w.state.names(rel) || w.state.removed[rel] {
+		return true, nil
+	}
+	if page, ok := parsePageName(rel); ok {
+		return w.state.namesPage(w.layout, page)
+	}
+	return false, nil
+}
 
 func (w *Writer) removeIfThere(rel string) error {
 	err := w.opts.FS.Remove(w.layout.path(rel))

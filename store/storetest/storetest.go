@@ -3,11 +3,14 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +21,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"github.com/klauspost/compress/zstd"
 	"github.com/zeebo/xxh3"
 
 	"mdcalake/store"
@@ -163,6 +167,7 @@ type Contents struct {
 	Activities []string // verbatim bytes
 	Revisions  []string // likewise
 	Quarantine []string // bytes
+	Pages      []string // bodies of kept pages, each once
 }
 
 // Read reads the lake's newest snapshot; a directory without a lake holds
@@ -178,7 +183,74 @@ func Read(t testing.TB, dir string) Contents {
 	}
 	defer l.Close()
 	s := l.Snapshot()
-	return Contents{Activities: verbatim(t, s, s.Files), Revisions: verbatim(t, s, s.Revisions), Quarantine: quarantined(t, s)}
+	return Contents{Activities: verbatim(t, s, s.Files), Revisions: verbatim(t, s, s.Revisions), Quarantine: quarantined(t, s), Pages: distinct(KeptPages(t, dir))}
+}
+
+func distinct(pages map[string]string) []string {
+	var bodies []string
+	for _, body := range pages {
+		bodies = append(bodies, body)
+	}
+	slices.Sort(bodies)
+	return slices.Compact(bodies)
+}
+
+// KeptPages are the bodies of the pages that the log says were kept, by their
+// path in the lake. The test fails where one is missing, or not what the log
+// says of it.
+func KeptPages(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	entries, err := filepath.Glob(filepath.Join(dir, "activities", "_delta_log", "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages := map[string]string{}
+	for _, entry := range entries {
+		data, err := os.ReadFile(entry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var first struct {
+			CommitInfo struct {
+				Mdcalake struct {
+					RunID string           `json:"run_id"`
+					Pages []store.PageFact `json:"pages"`
+				} `json:"mdcalake"`
+			} `json:"commitInfo"`
+		}
+		if err := json.NewDecoder(bytes.NewReader(data)).Decode(&first); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range first.CommitInfo.Mdcalake.Pages {
+			if p.Kept {
+				rel := fmt.Sprintf("_pages/%s/%08d.zst", first.CommitInfo.Mdcalake.RunID, p.Page)
+				pages[rel] = keptPage(t, filepath.Join(dir, rel), p)
+			}
+		}
+	}
+	return pages
+}
+
+func keptPage(t testing.TB, path string, p store.PageFact) string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	body, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatalf("read %s: %v", path, err)
+	}
+	if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != p.SHA256 || int64(len(body)) != p.Bytes {
+		t.Errorf("%s is not what the log says of page %d", path, p.Page)
+	}
+	return string(body)
 }
 
 // rowsOf are the rows of files by what is in them: a crash matrix reads the
