@@ -107,6 +107,8 @@ type importer struct {
 	append  *store.Append
 	facts   store.Run
 
+	linesBefore int64 // of the sources before
+
 	mu          sync.Mutex
 	first, last int64 // timestamps since the last commit
 	records     int64
@@ -158,6 +160,7 @@ func (i *importer) source(ctx context.Context, s Source, n int, last bool) error
 	lines := newLineReader(s.Name, in, i.o.limits)
 	var before int64 // bytes in the commits before
 	for {
+		firstLine := i.linesBefore + lines.line
 		more, err := i.part(ctx, lines)
 		if err != nil {
 			return err
@@ -165,7 +168,7 @@ func (i *importer) source(ctx context.Context, s Source, n int, last bool) error
 		if !more && last {
 			i.ended(OutcomeComplete)
 		}
-		page := store.PageFact{Page: int64(n + 1), Bytes: lines.consumed - before, Records: i.records, Fetched: i.o.Clock.Now().UTC()}
+		page := store.PageFact{Page: int64(n + 1), FirstLine: firstLine, Bytes: lines.consumed - before, Records: i.records, Fetched: i.o.Clock.Now().UTC()}
 		before = lines.consumed
 		if !more {
 			page.SHA256 = hex.EncodeToString(lines.sum.Sum(nil)) // of the whole input
@@ -175,6 +178,7 @@ func (i *importer) source(ctx context.Context, s Source, n int, last bool) error
 		}
 		i.o.Progress(Progress{WindowNumber: n + 1, Windows: i.summary.Windows, Run: i.append.Run(), Elapsed: i.o.Clock.Now().Sub(i.started), Committed: true, WindowFinished: !more})
 		if !more {
+			i.linesBefore += lines.line - 1
 			return nil
 		}
 	}
@@ -246,14 +250,15 @@ func (i *importer) part(ctx context.Context, lines *lineReader) (more bool, err 
 	return read.more, read.err
 }
 
-// block lifts the lines of one block.
+// block lifts the lines of one block. A row's page is its line, counted through
+// all sources of the run, so that it leads to the source too.
 func (i *importer) block(ctx context.Context, w *worker, b block) error {
 	first, last, n := int64(math.MaxInt64), int64(math.MinInt64), int64(0)
 	line := b.firstLine
 	for text := range bytes.Lines(b.data) {
 		record := bytes.Trim(text, blanks)
 		if len(record) > 0 {
-			lifted, err := w.lift(ctx, i.append, record, pageNumber(line), 0)
+			lifted, err := w.lift(ctx, i.append, record, pageNumber(i.linesBefore+line), 0)
 			if err != nil {
 				return err
 			}
@@ -444,5 +449,8 @@ func (l *lineReader) cut(buf []byte, end int) block {
 	b := block{data: buf[:end], firstLine: l.line}
 	l.rest = append(l.rest[:0], buf[end:]...)
 	l.line += int64(bytes.Count(b.data, []byte{'\n'}))
+	if end > 0 && b.data[end-1] != '\n' {
+		l.line++ // the last line, without its end
+	}
 	return b
 }

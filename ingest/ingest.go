@@ -43,6 +43,7 @@ type Options struct {
 	Services     []int64   // app ids; none for all
 	Filter       []byte    // further filters as JSON text
 	PageSize     int       // records a request; 0: as many as the API gives
+	KeepPages    bool      // keep the bodies of the answers in the lake
 	Clock        Clock     // nil: the system's
 
 	ToolVersion, Operator, CaseID, ClientID string
@@ -305,6 +306,11 @@ func (r *run) window(ctx context.Context, w Window, n int, from Position) error 
 		}
 		if t.outside > 0 {
 			r.outside(w, t.outside)
+		}
+		if r.o.KeepPages {
+			if err := r.append.KeepPage(page.Number, page.Body); err != nil {
+				return lakeFault(err)
+			}
 		}
 		at, read = page.Position, true
 		r.inWindow = at.Requests - requestsBefore

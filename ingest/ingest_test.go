@@ -420,6 +420,24 @@ func (w *world) pagesAreProved(got contents) {
 	}
 }
 
+func TestPagesAreKeptAsTheyCame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	s := w.mustRun(func(o *ingest.Options) { o.KeepPages, o.Until = true, since().AddDate(0, 0, 1) })
+	want := map[string]string{}
+	for i, body := range w.bodies {
+		want[fmt.Sprintf("_pages/%s/%08d.zst", s.Run.RunID, i+1)] = string(body)
+	}
+	same(t, "kept pages", want, storetest.KeptPages(t, w.dir))
+	if len(want) < 2 {
+		t.Errorf("%d pages", len(want))
+	}
+	// Without the flag the log has the hashes and says that nothing was kept.
+	w.serve(nil)
+	w.mustRun(nil)
+	same(t, "kept pages", want, storetest.KeptPages(t, w.dir))
+}
+
 func TestWhenARunCommits(t *testing.T) {
 	t.Parallel()
 	oneDay := func(o *ingest.Options) { o.Until = since().AddDate(0, 0, 1) }

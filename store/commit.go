@@ -14,7 +14,9 @@ import (
 type Commit struct {
 	// Run replaces the facts of the run so far, except for the counts of
 	// records, which the store keeps itself.
-	Run      Run
+	Run Run
+	// Pages are those that came since the last commit. Every page that was kept
+	// must be among them; Kept is the store's to say.
 	Pages    []PageFact
 	Coverage []Rectangle
 	Cursors  []Cursor
@@ -46,6 +48,10 @@ func (a *Append) commit(ctx context.Context, c Commit) (Receipt, error) {
 	if err := a.prepare(); err != nil {
 		return Receipt{}, err
 	}
+	pages, err := a.tx.markKept(c.Pages)
+	if err != nil {
+		return Receipt{}, err
+	}
 	if err := a.drain(ctx); err != nil {
 		return Receipt{}, err
 	}
@@ -61,7 +67,7 @@ func (a *Append) commit(ctx context.Context, c Commit) (Receipt, error) {
 	a.takeFacts(c.Run)
 	run := a.run.clone()
 	f := &facts{
-		Ingested: a.ingested, RunID: run.RunID, Run: &run, Tenant: a.tenantChange(), Pages: c.Pages,
+		Ingested: a.ingested, RunID: run.RunID, Run: &run, Tenant: a.tenantChange(), Pages: pages,
 		Coverage: c.Coverage, Cursors: c.Cursors, Seen: a.batch.seen,
 	}
 	files, changed := len(a.tx.adds), a.tx.change

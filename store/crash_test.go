@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -22,6 +23,7 @@ import (
 type batch struct {
 	records []storetest.Record
 	bad     []string
+	pages   []string // bodies that are kept
 	// do is a verb that adds nothing; the run then consists of it alone.
 	do func(w *store.Writer, runID string) error
 }
@@ -60,16 +62,33 @@ func performRun(dir string, o store.WriterOptions, runID string, batches run, ac
 		return err
 	}
 	defer a.Close()
+	var number int64
 	for _, b := range batches {
 		if err := add(a, b); err != nil {
 			return err
 		}
-		if _, err := a.Commit(context.Background(), store.Commit{Run: a.Run()}); err != nil {
+		pages, err := keep(a, &number, b.pages)
+		if err != nil {
+			return err
+		}
+		if _, err := a.Commit(context.Background(), store.Commit{Run: a.Run(), Pages: pages}); err != nil {
 			return err
 		}
 		acknowledged()
 	}
 	return nil
+}
+
+// keep keeps pages, numbered on from the last one.
+func keep(a *store.Append, number *int64, bodies []string) (facts []store.PageFact, err error) {
+	for _, body := range bodies {
+		*number++
+		if err := a.KeepPage(*number, []byte(body)); err != nil {
+			return nil, err
+		}
+		facts = append(facts, store.PageFact{Page: *number, SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(body))), Bytes: int64(len(body))})
+	}
+	return facts, nil
 }
 
 func add(a *store.Append, b batch) error {
@@ -170,6 +189,11 @@ var crashScripts = []struct {
 	{
 		"several commits in one run, and another run", []run{{{records: few(0, 2)}}},
 		[]run{{{records: few(2, 2)}, {}, {records: []storetest.Record{revised(few(2, 1)[0], 5)}, bad: []string{"z"}}}, {{records: []storetest.Record{revised(few(2, 1)[0], 9)}}}},
+	},
+	{"the first kept page of a new lake", nil, []run{{{records: few(0, 1), pages: []string{"body"}}}}},
+	{
+		"kept pages of several commits", []run{{{records: few(0, 1), pages: []string{"before"}}}},
+		[]run{{{records: few(1, 1), pages: []string{"one", "two"}}, {pages: []string{strings.Repeat("three ", 50_000)}}}},
 	},
 }
 
@@ -325,6 +349,14 @@ func verifyAtRest(t *testing.T, dir string) {
 	}
 	if v.InFlight > 0 {
 		t.Errorf("%d files are left over", v.InFlight)
+	}
+	pages := storetest.KeptPages(t, dir)
+	found, _ := filepath.Glob(filepath.Join(dir, "_pages", "*", "*"))
+	for _, path := range found {
+		rel, _ := filepath.Rel(dir, path)
+		if _, named := pages[filepath.ToSlash(rel)]; !named {
+			t.Errorf("%s is left over", rel)
+		}
 	}
 	// Only names that are ours for good are left in the private directory.
 	entries, _ := os.ReadDir(filepath.Join(dir, "_mdcalake"))

@@ -78,14 +78,18 @@ type Adoption struct {
 	Lost int64 `json:"lost,omitempty"`
 }
 
-// PageFact is what custody keeps of one request: row.page names it.
+// PageFact is what custody keeps of one request: row.page names it. Of an
+// import it is an input, or the part of one that a commit took in; row.page is
+// then a line, counted through all inputs of the run, and the fact with the
+// greatest FirstLine up to it is the row's.
 type PageFact struct {
-	Page    int64     `json:"page"`
-	SHA256  string    `json:"sha256"` // of the body, decompressed, in hex
-	Bytes   int64     `json:"bytes"`
-	Records int64     `json:"records"`
-	Fetched time.Time `json:"fetched,omitzero"` // server's clock
-	Kept    bool      `json:"kept,omitempty"`   // the body lies in _pages
+	Page      int64     `json:"page"` // of an import: which of its inputs, from 1
+	FirstLine int64     `json:"first_line,omitempty"`
+	SHA256    string    `json:"sha256"` // of the body, decompressed, in hex; of a whole input, with its last part
+	Bytes     int64     `json:"bytes"`
+	Records   int64     `json:"records"`
+	Fetched   time.Time `json:"fetched,omitzero"` // server's clock
+	Kept      bool      `json:"kept,omitempty"`   // the body lies in _pages
 }
 
 // sideChange is a change to a table that Delta does not know.
@@ -385,7 +389,7 @@ func (s *fold) snapshot(root string) (*Snapshot, error) {
 		Root: root, Version: s.table.Version, Head: s.head, Tenant: s.tenant, Ingested: s.ingested,
 		Coverage: slices.Clip(s.coverage), Cursors: maps.Clone(s.cursors), Seen: maps.Clone(s.seen), Foreign: slices.Clip(s.foreign),
 		Files: sortedFiles(s.files), Revisions: sortedFiles(s.revisions), Quarantine: sortedFiles(s.quarantine),
-		Erased: sortedFiles(s.erased), Purges: slices.Clip(s.purges),
+		Erased: sortedFiles(s.erased), Pages: sortedFiles(s.pages), Purges: slices.Clip(s.purges),
 	}
 	for _, path := range sortedKeys(s.odd) {
 		return nil, s.odd[path]

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"mdcalake/store/delta"
@@ -22,7 +24,7 @@ const (
 	revisionsDir  = "revisions"
 	quarantineDir = "quarantine"
 	erasedDir     = "erased"
-	pagesDir      = "_pages"
+	pagesDir      = "_pages" // kept response bodies
 	privateDir    = "_mdcalake"
 	lockName      = "lock"
 	readersName   = "readers"
@@ -147,8 +149,16 @@ func sideName(dir, runID string, n int) string {
 	return fmt.Sprintf("%s/part-%s-%05d.parquet", dir, runID, n)
 }
 
-// pagePath is where the body of a request is kept (--keep-pages): a zstd
-// frame.
+// pagePath is where a page is kept: by the page's number in its run, so that
+// row.page leads to it.
 func pagePath(runID string, page int64) string {
 	return fmt.Sprintf("%s/%s/%08d.zst", pagesDir, runID, page)
+}
+
+// isPagePath says whether a path is one that pagePath makes.
+func isPagePath(rel string) bool {
+	runID, file := path.Split(strings.TrimPrefix(rel, pagesDir+"/"))
+	runID = path.Clean(runID)
+	page, err := strconv.ParseInt(strings.TrimSuffix(file, ".zst"), 10, 64)
+	return err == nil && page > 0 && validRunID(runID) && pagePath(runID, page) == rel
 }

@@ -17,6 +17,7 @@ type Snapshot struct {
 	Revisions  []File // sorted by path
 	Quarantine []File // sorted by path
 	Erased     []File // hashes of ids that a purge has erased; sorted by path
+	Pages      []File // kept pages; Size and SHA256 are the body's; sorted by path
 	Purges     []Purge
 	Runs       []Run // by start
 	Coverage   []Rectangle

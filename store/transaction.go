@@ -35,6 +35,7 @@ type change struct {
 	adds    map[string]newFile // to activities, by path in the lake
 	removes map[string]File    // committed files of activities
 	sides   map[string]*sideEdit
+	pages   map[int64]bool  // kept, by their number in the run
 	dirs    map[string]bool // to be synced
 }
 
@@ -56,7 +57,7 @@ type newFile struct {
 
 func newChange() change {
 	return change{
-		adds: map[string]newFile{}, removes: map[string]File{}, dirs: map[string]bool{},
+		adds: map[string]newFile{}, removes: map[string]File{}, pages: map[int64]bool{}, dirs: map[string]bool{},
 		sides: map[string]*sideEdit{revisionsDir: {}, quarantineDir: {}, erasedDir: {}},
 	}
 }

@@ -403,6 +403,9 @@ func (w *Writer) sweepPending(pending string) error {
 
 // ownName keeps a damaged pending file from pointing outside the lake.
 func ownName(rel string) bool {
+	if isPagePath(rel) {
+		return true
+	}
 	first, _, _ := strings.Cut(rel, "/")
 	return path.Clean(rel) == rel && filepath.IsLocal(filepath.FromSlash(rel)) && strings.HasSuffix(rel, ".parquet") &&
 		strings.HasPrefix(path.Base(rel), "part-") && (first == activitiesDir || first == revisionsDir || first == quarantineDir || first == erasedDir)

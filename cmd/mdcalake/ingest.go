@@ -34,6 +34,7 @@ never from an argument.`,
 			&cli.StringFlag{Name: "filter", Usage: `further filters as the API takes them, e.g. '{"user.username":{"eq":["ada@example.com"]}}'`},
 			&cli.StringFlag{Name: "filter-file", Usage: "the same from a `FILE`"},
 			&cli.IntFlag{Name: "page-size", Value: 5000, Usage: "records to ask for in a request; the API gives what it likes"},
+			&cli.BoolFlag{Name: "keep-pages", Usage: "keep the API's answers as they came, under _pages in the lake; the proof behind the page hashes of the log", DisableDefaultText: true},
 			&cli.IntFlag{Name: "rate", Value: 28, Usage: "requests a minute, of the 30 that a tenant's tools share; 0: no limit"},
 		}, runFlags()...),
 		Action: func(ctx *cli.Context) error { return runIngest(ctx, c) },
@@ -49,7 +50,7 @@ func runIngest(ctx *cli.Context, c console) error {
 	}
 	now := time.Now()
 	o := ingest.Options{
-		Services: ctx.Int64Slice("service"), PageSize: ctx.Int("page-size"),
+		Services: ctx.Int64Slice("service"), PageSize: ctx.Int("page-size"), KeepPages: ctx.Bool("keep-pages"),
 		ToolVersion: version, Operator: ctx.String("operator"), CaseID: ctx.String("case"),
 	}
 	if o.PageSize < 1 {
