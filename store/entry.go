@@ -106,8 +106,18 @@ type sideFile struct {
 	Stats  string `json:"stats,omitempty"`
 }
 
-// formatVersion is the version of everything under the one key.
-const formatVersion = 1
+// formatVersion is the newest version of everything under the one key that this
+// program reads. An entry has the lowest that a reader needs: 2 where it erases,
+// since a program that does not know of purges would take what was erased
+// again.
+const formatVersion = 2
+
+func (f *facts) format() int {
+	if f.Purge != nil || f.Adopted != nil {
+		return 2
+	}
+	return 1
+}
 
 const tagSHA256 = "mdcalake.sha256"
 

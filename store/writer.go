@@ -246,7 +246,7 @@ func (e *TenantError) Hint() string {
 // commit writes the next entry.
 func (w *Writer) commit(ctx context.Context, actions []delta.Action, e entryText) error {
 	now, f := w.opts.Clock(), e.facts
-	f.Format, f.Previous = formatVersion, w.state.head
+	f.Format, f.Previous = f.format(), w.state.head
 	version := w.state.table.Version + 1
 	if version == 0 {
 		id, err := newTableID()
