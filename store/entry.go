@@ -44,6 +44,7 @@ type PageFact struct {
 	Bytes   int64     `json:"bytes"`
 	Records int64     `json:"records"`
 	Fetched time.Time `json:"fetched,omitzero"` // server's clock
+	Kept    bool      `json:"kept,omitempty"`   // the body is in the lake: pagePath
 }
 
 // sideChange is a change to a table that Delta does not know.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"mdcalake/store"
@@ -92,6 +93,7 @@ func (d damaged) edit(path string, change func([]byte) []byte) {
 func (d damaged) oneEntry() {
 	d.must(os.Remove(d.entry(1)))
 	d.must(os.Remove(d.entry(2)))
+	d.must(os.Remove(d.path("_mdcalake/head")))
 	d.must(os.RemoveAll(d.path("activities/date=2026-11-01/service=20894")))
 }
 
@@ -167,13 +169,13 @@ func TestVerifyNamesEachKindOfDamage(t *testing.T) {
 		{name: "a rewritten entry", damage: func(d damaged) {
 			d.edit(d.entry(1), func(b []byte) []byte { return append(b, ' ') })
 		}, want: []string{logDir + "/00000000000000000001.json: its SHA-256 is "}},
-		{name: "an entry missing in the middle", damage: func(d damaged) { d.must(os.Remove(d.entry(1))) }, want: []string{logDir + ": log entry 1 is missing, though entry 2 exists"}},
+		{name: "an entry missing in the middle", damage: func(d damaged) { d.must(os.Remove(d.entry(1))) }, want: []string{logDir + "/00000000000000000001.json: it is missing, though entry 2 exists"}},
 		{name: "a torn entry", damage: func(d damaged) {
 			d.edit(d.entry(1), func(b []byte) []byte { return b[:len(b)/2] })
-		}, want: []string{logDir + ": read log entry 1: "}},
-		{name: "the last entry cut off", damage: func(d damaged) { d.must(os.Remove(d.entry(2))) }, o: store.VerifyOptions{ExpectHead: "2:00ff"},
-			want: []string{logDir + "/00000000000000000002.json: the log ends at entry 1"}},
-		{name: "another head", damage: func(damaged) {}, o: store.VerifyOptions{ExpectHead: "2:00ff"}, want: []string{logDir + "/00000000000000000002.json: its SHA-256 is "}},
+		}, want: []string{logDir + "/00000000000000000001.json: it is no log entry: line 2: ", logDir + "/00000000000000000001.json: its SHA-256 is "}},
+		{name: "the last entry cut off", damage: func(d damaged) { d.must(os.Remove(d.entry(2))) }, o: store.VerifyOptions{ExpectHead: "2:" + noSuchHash},
+			want: []string{"_mdcalake/head: it names entry 2, the log ends at entry 1", logDir + "/00000000000000000002.json: it is expected, the log ends at entry 1"}},
+		{name: "another head", damage: func(damaged) {}, o: store.VerifyOptions{ExpectHead: "2:" + noSuchHash}, want: []string{logDir + "/00000000000000000002.json: its SHA-256 is "}},
 		{name: "a head that is none", damage: func(damaged) {}, o: store.VerifyOptions{ExpectHead: "last"}, want: []string{`the expected head "last" is not VERSION:SHA256`}},
 		{name: "a column that does not follow from the bytes", damage: func(d damaged) {
 			d.lie(func(r *store.Row) { r.Strings[store.UserName] = store.Null })
@@ -225,6 +227,8 @@ func TestVerifyNamesEachKindOfDamage(t *testing.T) {
 		})
 	}
 }
+
+var noSuchHash = strings.Repeat("00ff", 16)
 
 // noLift stands for VerifyOptions without Lift in the table.
 func noLift([]byte, *store.Row) error { return nil }
@@ -349,7 +353,7 @@ func TestALogCannotNameFilesElsewhere(t *testing.T) {
 	d := newDamaged(t)
 	l, err := store.Open(d.dir)
 	d.must(err)
-	text := fmt.Sprintf(`{"commitInfo":{"mdcalake":{"format":1,"previous":%q}}}`+"\n"+`{"remove":{"path":"_delta_log/00000000000000000000.json","dataChange":true}}`, l.Snapshot().Head)
+	text := fmt.Sprintf(`{"commitInfo":{"mdcalake":{"format":1,"previous":%q,"ingested":4000000000000}}}`+"\n"+`{"remove":{"path":"_delta_log/00000000000000000000.json","dataChange":true}}`, l.Snapshot().Head)
 	l.Close()
 	d.must(os.WriteFile(d.entry(3), []byte(text), 0o600))
 	tidyUp(t, d.dir, nil)
@@ -364,13 +368,13 @@ func TestVerifyBesideACommittingRunRaisesNoAlarm(t *testing.T) {
 	w, err := store.OpenWriter(d.dir, store.WriterOptions{})
 	d.must(err)
 	defer w.Close()
-	once := false
+	commit := sync.OnceValue(func() error { // the log has been read when it is called
+		_, err := storetest.Append(w, append(few(10, 4), revised(few(0, 1)[0], 5))...)
+		return err
+	})
 	lift := func(record []byte, row *store.Row) error {
-		if !once { // the log has been read by now
-			once = true
-			if _, err := storetest.Append(w, append(few(10, 4), revised(few(0, 1)[0], 5))...); err != nil {
-				return err
-			}
+		if err := commit(); err != nil {
+			return err
 		}
 		return storetest.Lift(record, row)
 	}
