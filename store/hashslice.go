@@ -20,6 +20,7 @@ type hashSlice[T any] struct {
 
 	mu         sync.Mutex
 	from, last uint64
+	room       int // limit, or more where one hash has more items
 	items      []T
 }
 
@@ -27,8 +28,8 @@ type hashSlice[T any] struct {
 // items will come.
 func newHashSlice[T any](limit int, expected int64, hash func(T) uint64, compare func(a, b T) int) *hashSlice[T] {
 	// Growing would need the old and the new memory at once.
-	room := min(int64(limit), max(expected, 0))
-	return &hashSlice[T]{limit: limit, hash: hash, compare: compare, last: math.MaxUint64, items: make([]T, 0, room)}
+	items := make([]T, 0, min(int64(limit), max(expected, 0)))
+	return &hashSlice[T]{limit: limit, hash: hash, compare: compare, last: math.MaxUint64, room: limit, items: items}
 }
 
 // add takes items, from any goroutine.
@@ -36,7 +37,7 @@ func (s *hashSlice[T]) add(items []T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, item := range items {
-		if len(s.items) >= s.limit {
+		if len(s.items) >= s.room {
 			s.makeRoom()
 		}
 		if h := s.hash(item); h >= s.from && h <= s.last {
@@ -47,7 +48,7 @@ func (s *hashSlice[T]) add(items []T) {
 
 func (s *hashSlice[T]) makeRoom() {
 	s.sort()
-	if len(s.items) <= s.limit/2 {
+	if len(s.items) <= s.room/2 {
 		return
 	}
 	// All items of one hash stay together, or nothing could be compared.
@@ -56,7 +57,7 @@ func (s *hashSlice[T]) makeRoom() {
 		keep++
 	}
 	if keep == len(s.items) {
-		s.limit *= 2 // one hash is all there is
+		s.room *= 2 // one hash is all there is
 		return
 	}
 	cut := s.hash(s.items[keep])
@@ -80,6 +81,6 @@ func (s *hashSlice[T]) next() bool {
 	if s.last == math.MaxUint64 {
 		return false
 	}
-	s.from, s.last, s.items = s.last+1, math.MaxUint64, s.items[:0]
+	s.from, s.last, s.room, s.items = s.last+1, math.MaxUint64, s.limit, s.items[:0]
 	return true
 }
