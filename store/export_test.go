@@ -43,6 +43,18 @@ func Storage(dir string) (delta.Storage, error) {
 // RewriteRows writes a data file anew, its rows changed on the way, and
 // answers its size, hash and statistics for a log entry.
 func RewriteRows(path string, out string, change func(*Row)) (size int64, hash, stats string, err error) {
+	return rewriteRows(path, out, change, func(*tableWriter) {})
+}
+
+// RewriteRowsOff does so with timestamps that are a microsecond late.
+func RewriteRowsOff(path string, out string) (size int64, hash, stats string, err error) {
+	return rewriteRows(path, out, func(*Row) {}, func(t *tableWriter) {
+		longs := t.leaves[t.first[1]].longs // timestamp is the second column
+		longs[len(longs)-1]++
+	})
+}
+
+func rewriteRows(path string, out string, change func(*Row), spoil func(*tableWriter)) (size int64, hash, stats string, err error) {
 	f, err := osFS{}.Create(out, 0o600)
 	if err != nil {
 		return 0, "", "", err
@@ -55,6 +67,7 @@ func RewriteRows(path string, out string, change func(*Row)) (size int64, hash, 
 	err = readRows(context.Background(), path, func(r *Row, _ int64) error {
 		change(r)
 		err := t.append(r, nil)
+		spoil(t)
 		r.Text = nil
 		return err
 	})

@@ -170,7 +170,7 @@ func (v *verifier) limitsOfKnowledge() {
 		v.note("--quick: rows were not read, only the hashes of their files")
 	}
 	if n := v.log.unkept; n > 0 {
-		v.note("the bodies of %d requests were not kept (--keep-pages): their hashes are on record and cannot be compared", n)
+		v.note("pages that are not in the lake (answers of the service, imported files): %d; their hashes are on record and cannot be compared", n)
 	}
 	if v.o.ExpectHead == "" {
 		v.note("without --expect-head, entries taken off the end of the log cannot be noticed")

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -259,12 +260,15 @@ func (v *verifier) notedHead() string {
 // checkHeads compares the log with what was noted of it: by the last run in
 // the lake itself, and by a person elsewhere.
 func (v *verifier) checkHeads(noted string) {
-	rel := privateDir + "/" + headName
+	rel, end := privateDir+"/"+headName, "the log is empty"
+	if last := v.log.version(); last >= 0 {
+		end = fmt.Sprintf("the log ends at entry %d", last)
+	}
 	if version, sum, ok := parseHead(noted); ok {
 		e := v.log.entry(version)
 		switch {
 		case version > v.log.version():
-			v.problem(rel, "it names entry %d, the log ends at entry %d: the log was shortened", version, v.log.version())
+			v.problem(rel, "it names entry %d, %s: the log was shortened", version, end)
 		case e != nil && e.sum != sum:
 			v.problem(entryPath(version), "its SHA-256 is %s, %s says %s: it was rewritten", cut(e.sum), rel, cut(sum))
 		case version < v.log.version():
@@ -280,7 +284,7 @@ func (v *verifier) checkHeads(noted string) {
 	case !ok:
 		v.problem("", "the expected head %q is not VERSION:SHA256", v.o.ExpectHead)
 	case version > v.log.version():
-		v.problem(entryPath(version), "it is expected, the log ends at entry %d: it was shortened, or this is another lake", v.log.version())
+		v.problem(entryPath(version), "it is expected, %s: it was shortened, or this is another lake", end)
 	case e != nil && e.sum != sum:
 		v.problem(entryPath(version), "its SHA-256 is %s, expected %s", cut(e.sum), cut(sum))
 	}

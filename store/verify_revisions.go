@@ -125,11 +125,25 @@ func (c *revisionCheck) from(files []File) {
 func (c *revisionCheck) sift() {
 	c.facts.sort()
 	c.met = make([]atomic.Bool, len(c.facts.items))
+	var again []int
 	for i := 1; i < len(c.facts.items); i++ {
 		if a, b := &c.facts.items[i-1], &c.facts.items[i]; a.id == b.id && a.hash == b.hash {
-			c.v.problem(b.path, "row %d: its payload stands in revisions twice, first as row %d of %s", b.row, a.row, a.path)
+			again = append(again, i)
 		}
 	}
+	for _, i := range c.byPlace(again) {
+		a, b := &c.facts.items[i-1], &c.facts.items[i]
+		c.v.problem(b.path, "row %d: its payload stands in revisions twice, as row %d of %s too", b.row, a.row, a.path)
+	}
+}
+
+// byPlace puts facts in the order in which a person looks for them.
+func (c *revisionCheck) byPlace(facts []int) []int {
+	slices.SortFunc(facts, func(i, j int) int {
+		a, b := &c.facts.items[i], &c.facts.items[j]
+		return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.row, b.row))
+	})
+	return facts
 }
 
 // against compares a current row with the revisions of its id.
@@ -204,9 +218,13 @@ func (c *revisionCheck) orphans(complete bool) {
 	if !complete || !c.v.log.whole() {
 		return // the row may be in what could not be read
 	}
+	var alone []int
 	for i := range c.met {
-		if f := &c.facts.items[i]; !c.met[i].Load() {
-			c.v.problem(f.path, "row %d: activities has no row of its activity_id", f.row)
+		if !c.met[i].Load() {
+			alone = append(alone, i)
 		}
+	}
+	for _, i := range c.byPlace(alone) {
+		c.v.problem(c.facts.items[i].path, "row %d: activities has no row of its activity_id", c.facts.items[i].row)
 	}
 }

@@ -111,13 +111,18 @@ func (d damaged) replace(old, new string) {
 // lie writes the first file anew with other rows, and an entry that fits it.
 func (d damaged) lie(change func(*store.Row)) {
 	d.t.Helper()
+	d.lieWith(func(path, out string) (int64, string, string, error) { return store.RewriteRows(path, out, change) })
+}
+
+func (d damaged) lieWith(rewrite func(path, out string) (size int64, hash, stats string, err error)) {
+	d.t.Helper()
 	d.oneEntry()
 	l, err := store.Open(d.dir)
 	d.must(err)
 	was := l.Snapshot().Files[0]
 	l.Close()
 	out := d.path("activities/new")
-	size, hash, stats, err := store.RewriteRows(d.path(firstFile), out, change)
+	size, hash, stats, err := rewrite(d.path(firstFile), out)
 	d.must(err)
 	d.must(os.Rename(out, d.path(firstFile)))
 	d.replace(was.SHA256, hash)
@@ -183,6 +188,26 @@ func TestVerifyNamesEachKindOfDamage(t *testing.T) {
 		{name: "a content hash of something else", damage: func(d damaged) {
 			d.lie(func(r *store.Row) { r.ContentHash++ })
 		}, want: slices.Repeat([]string{"content_hash does not follow from its bytes"}, 3)},
+		{name: "a time between two milliseconds", damage: func(d damaged) { d.lieWith(store.RewriteRowsOff) },
+			want: slices.Repeat([]string{"column timestamp does not follow from its bytes"}, 3)},
+		{name: "a run that the log does not know", damage: func(d damaged) { d.lie(func(r *store.Row) { r.RunID = "nobody" }) },
+			want: slices.Repeat([]string{`the log has no commit of run "nobody" with its value of ingested`}, 3)},
+		{name: "a commit that the log does not know", damage: func(d damaged) { d.lie(func(r *store.Row) { r.Ingested++ }) },
+			want: slices.Repeat([]string{`the log has no commit of run "R-1" with its value of ingested`}, 3)},
+		{name: "a file that is another table's", damage: func(d damaged) {
+			d.lieWith(func(_, out string) (int64, string, string, error) {
+				d.must(store.WriteQuarantine(out, "R-1", base, "x"))
+				data, err := os.ReadFile(out)
+				return int64(len(data)), sha(data), "", err
+			})
+		}, want: []string{firstFile + `: its schema version is "", this version of mdcalake knows 1`}},
+		{name: "an entry without a file's hash", damage: func(d damaged) { d.oneEntry(); d.replace("mdcalake.sha256", "other") },
+			want: []string{firstFile + ": entry 0 has no SHA-256 of it"}},
+		{name: "a wrong partition value, and a changed file", damage: func(d damaged) {
+			d.oneEntry()
+			d.replace(`"service":"20893"`, `"service":"20894"`)
+			d.edit(d.path(firstFile), func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
+		}, want: []string{"the partition values of", firstFile + ": its bytes have changed"}},
 		{name: "an id twice", damage: func(d damaged) { d.lie(func(r *store.Row) { rename(r, "same") }) }, o: store.VerifyOptions{Lift: noLift},
 			want: slices.Repeat([]string{"its activity_id stands in activities twice: \"same\""}, 2)},
 		{name: "rows of another cell", damage: func(d damaged) { d.lie(func(r *store.Row) { r.SetNumber(store.AppID, 7) }) }, o: store.VerifyOptions{Lift: noLift},
