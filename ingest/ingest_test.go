@@ -160,7 +160,7 @@ func lakeDir(t testing.TB) string {
 		if _, err := os.Stat(dir); err != nil {
 			return
 		}
-		_, err := store.Verify(context.Background(), dir, store.VerifyOptions{Lift: ingest.NewDecoder().Decode}, func(p store.Problem) { t.Errorf("verify: %s", p) })
+		_, err := store.Verify(context.Background(), dir, store.VerifyOptions{Lift: ingest.Lift}, func(p store.Problem) { t.Errorf("verify: %s", p) })
 		if err != nil {
 			t.Errorf("verify: %v", err)
 		}

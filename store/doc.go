@@ -33,5 +33,5 @@
 //
 // and out: Open reads the log and folds it into a Snapshot (lake.go, entry.go);
 // the query engine reads the files by itself. Verify reads everything again and
-// compares (verify.go).
+// compares (verify.go and its neighbours).
 package store

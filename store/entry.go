@@ -163,8 +163,8 @@ func ourFacts(actions []delta.Action) (*facts, error) {
 // fold is the state of a lake while its log is being read.
 type fold struct {
 	table      *delta.Snapshot
-	files      map[string]File  // of activities, by path in the lake
-	odd        map[string]error // files whose path is no place of ours, and why
+	files      map[string]File    // of activities, by path in the lake
+	odd        map[string]oddFile // of activities too, in a place that is none of ours
 	head       string
 	last       *facts
 	tenant     Tenant
@@ -180,6 +180,7 @@ type fold struct {
 	purges     []Purge
 	pages      map[string]File // kept pages; size and SHA-256 are the body's
 	foreign    []int64         // entries of other programs that nobody has adopted
+	adopted    []int64         // those that somebody has
 	broken     []chainFault
 	onEntry    func(version int64, entry []byte, actions []delta.Action, f *facts)
 }
@@ -192,7 +193,7 @@ type chainFault struct {
 
 func newFold() *fold {
 	return &fold{
-		table: delta.NewSnapshot(), files: map[string]File{}, odd: map[string]error{}, revisions: map[string]File{}, quarantine: map[string]File{}, removed: map[string]bool{},
+		table: delta.NewSnapshot(), files: map[string]File{}, odd: map[string]oddFile{}, revisions: map[string]File{}, quarantine: map[string]File{}, removed: map[string]bool{},
 		erased: map[string]File{}, pages: map[string]File{}, runs: map[string]*Run{}, cursors: map[string]Cursor{}, seen: map[string]Sighting{},
 	}
 }
@@ -245,7 +246,7 @@ func (s *fold) applyFile(version int64, a delta.Action, ours bool) error {
 		delete(s.files, path)
 		delete(s.odd, path)
 		if file, err := activitiesFile(version, name, a.Add); err != nil {
-			s.odd[path] = err
+			s.odd[path] = oddFile{file, err}
 		} else {
 			s.files[path] = file
 		}
@@ -317,6 +318,7 @@ func (s *fold) dropCursors(runID string) {
 // adopt takes over what other programs' entries have done.
 func (s *fold) adopt(a *Adoption) {
 	s.foreign = slices.DeleteFunc(s.foreign, func(v int64) bool { return slices.Contains(a.Versions, v) })
+	s.adopted = append(s.adopted, a.Versions...)
 	for path, sum := range a.Files {
 		if f, ok := s.files[path]; ok {
 			f.SHA256 = sum
@@ -402,7 +404,7 @@ func (s *fold) snapshot(root string) (*Snapshot, error) {
 		Erased: sortedFiles(s.erased), Pages: sortedFiles(s.pages), Purges: slices.Clip(s.purges),
 	}
 	for _, path := range sortedKeys(s.odd) {
-		return nil, s.odd[path]
+		return nil, s.odd[path].err
 	}
 	if s.table.MetaData != nil {
 		out.TableID = s.table.MetaData.ID
@@ -432,25 +434,31 @@ func sortedFiles(m map[string]File) []File {
 	return files
 }
 
-// activitiesFile is a file of the table as we see it: it must lie in its cell.
+// oddFile is a file that no reader of ours opens, and why.
+type oddFile struct {
+	File
+	err error
+}
+
+// activitiesFile is a file of the table as we see it. The error says that it
+// does not lie in its cell.
 func activitiesFile(version int64, name string, add *delta.Add) (File, error) {
+	stats, rows := decodeStats(add.Stats)
+	f := File{Path: activitiesDir + "/" + name, Size: add.Size, SHA256: add.Tags[tagSHA256], Rows: rows, Version: version, Stats: stats}
 	dir := name
 	if i := strings.LastIndexByte(dir, '/'); i >= 0 {
 		dir = dir[:i]
 	}
 	p, err := ParsePartition(dir)
 	if err != nil {
-		return File{}, fmt.Errorf("log entry %d: %w", version, err)
+		return f, fmt.Errorf("log entry %d: %w", version, err)
 	}
 	date, service := add.PartitionValues["date"], add.PartitionValues["service"]
 	if date == nil || service == nil || *date != p.Date() || *service != fmt.Sprint(p.Service) {
-		return File{}, fmt.Errorf("log entry %d: the partition values of %q do not fit its path", version, name)
+		return f, fmt.Errorf("log entry %d: the partition values of %q do not fit its path", version, name)
 	}
-	stats, rows := decodeStats(add.Stats)
-	return File{
-		Path: activitiesDir + "/" + name, Partition: p, Size: add.Size, SHA256: add.Tags[tagSHA256],
-		Rows: rows, Version: version, Stats: stats,
-	}, nil
+	f.Partition = p
+	return f, nil
 }
 
 // tableMetaData describes `activities` in its first entry.

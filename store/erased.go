@@ -64,16 +64,22 @@ func (e *erasures) load(ctx context.Context, w *Writer) error {
 	}
 	*e = erasures{before: w.state.erasedBefore(), hashes: map[erasedHash]bool{}}
 	for _, f := range sortedFiles(w.state.erased) {
-		err := readErased(ctx, w.layout.path(f.Path), func(h erasedHash, what string) {
-			e.hashes[h] = true
-			e.payloads = e.payloads || what != "id"
-		})
-		if err != nil {
+		if _, err := e.read(ctx, w.layout.path(f.Path)); err != nil {
 			return readFault(ctx, f.Path, err)
 		}
 	}
 	e.loaded = true
 	return nil
+}
+
+// read takes over a file's hashes and answers how many there are.
+func (e *erasures) read(ctx context.Context, path string) (rows int64, err error) {
+	err = readErased(ctx, path, func(h erasedHash, what string) {
+		e.hashes[h] = true
+		e.payloads = e.payloads || what != "id"
+		rows++
+	})
+	return rows, err
 }
 
 // has says that a row must not come in.

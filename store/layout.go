@@ -57,6 +57,15 @@ const (
 	// fileRawBytes is the most raw bytes that go into one file, so that sorting
 	// a partition stays within bounded memory.
 	fileRawBytes = 96 << 20
+	// verifyIDs is how many hashes of ids verify holds at once: 48 MiB. A lake of
+	// 50 million rows takes about ten passes over the column.
+	verifyIDs = 6 << 20
+	// verifyRepeated is how many ids that seem to stand twice are compared in one
+	// pass; none do in a lake that is sound.
+	verifyRepeated = 200_000
+	// verifyRevisions is how many revisions are compared with activities in one
+	// pass: 20 MiB.
+	verifyRevisions = 200_000
 	// sideBytes is the memory that quarantined records may take, and that
 	// revisions may take, before they go into a file of their own.
 	sideBytes = 16 << 20

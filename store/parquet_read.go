@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -13,6 +15,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"github.com/apache/arrow-go/v18/parquet/schema"
 )
 
 // Reading Parquet back, for dedupe, rewriting and verify. Queries do not come
@@ -76,6 +79,30 @@ func readProperties() *parquet.ReaderProperties {
 	return p
 }
 
+// readShape reads what a file says of itself: its schema, and the schema
+// version in its metadata; empty where it has none.
+func readShape(path string) (shape *schema.Schema, version string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("it is no sound Parquet file: %v", p)
+		}
+	}()
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, "", plain(err)
+	}
+	defer f.Close()
+	r, err := file.NewParquetReader(f)
+	if err != nil {
+		return nil, "", err
+	}
+	defer r.Close()
+	if v := r.MetaData().KeyValueMetadata().FindValue(metaSchemaVersion); v != nil {
+		version = *v
+	}
+	return r.MetaData().Schema, version, nil
+}
+
 // leafIndices are the leaf columns below the named ones; nil means all.
 func leafIndices(r *file.Reader, names []string) ([]int, error) {
 	if names == nil {
@@ -135,7 +162,7 @@ func rowFillers(batch arrow.RecordBatch) ([]func(*Row, int), error) {
 		if !known {
 			continue // of a later schema version
 		}
-		g, err := filler(f, batch.Column(i))
+		g, err := filler(name.Name, f, batch.Column(i))
 		if err != nil {
 			return nil, fmt.Errorf("column %q: %w", name.Name, err)
 		}
@@ -146,8 +173,8 @@ func rowFillers(batch arrow.RecordBatch) ([]func(*Row, int), error) {
 	return fill, nil
 }
 
-func filler(f field, column arrow.Array) (func(*Row, int), error) {
-	switch c := column.(type) {
+func filler(column string, f field, values arrow.Array) (func(*Row, int), error) {
+	switch c := values.(type) {
 	case *array.String:
 		return fillString(f, c), nil
 	case *array.Int64:
@@ -179,9 +206,16 @@ func filler(f field, column arrow.Array) (func(*Row, int), error) {
 	case *array.Timestamp:
 		switch f.kind {
 		case kindMillis:
-			return setNumber(f, c, func(i int) int64 { return int64(c.Value(i)) / 1000 }), nil
+			set := setNumber(f, c, func(i int) int64 { return int64(c.Value(i)) / 1000 })
+			return func(r *Row, i int) {
+				set(r, i)
+				r.noteFraction(column, c.IsValid(i) && c.Value(i)%1000 != 0)
+			}, nil
 		case kindIngested:
-			return func(r *Row, i int) { r.Ingested = int64(c.Value(i)) / 1000 }, nil
+			return func(r *Row, i int) {
+				r.Ingested = int64(c.Value(i)) / 1000
+				r.noteFraction(column, c.Value(i)%1000 != 0)
+			}, nil
 		case kindReplaced:
 			return nil, nil
 		}
@@ -199,7 +233,15 @@ func filler(f field, column arrow.Array) (func(*Row, int), error) {
 		}
 		return fillObjectList(c)
 	}
-	return nil, fmt.Errorf("it has type %s", column.DataType())
+	return nil, fmt.Errorf("it has type %s", values.DataType())
+}
+
+// noteFraction marks a time that is no whole millisecond: none of ours is, and
+// the number of a Row cannot hold it.
+func (r *Row) noteFraction(column string, is bool) {
+	if is {
+		r.Drift |= 1 << slices.IndexFunc(Columns, func(c Column) bool { return c.Name == column })
+	}
 }
 
 func setNumber(f field, c arrow.Array, value func(int) int64) func(*Row, int) {
@@ -225,7 +267,13 @@ func fillString(f field, c *array.String) func(*Row, int) {
 			}
 		}
 	case kindRunID:
-		return func(r *Row, i int) { r.RunID = string(append([]byte{}, c.Value(i)...)) }
+		var last string // the same for all rows of a commit
+		return func(r *Row, i int) {
+			if id := c.Value(i); id != last {
+				last = strings.Clone(id) // the batch is used again
+			}
+			r.RunID = last
+		}
 	}
 	return nil // raw is there already
 }
@@ -288,12 +336,12 @@ func fillObjectList(c *array.List) (func(*Row, int), error) {
 		from, to := c.ValueOffsets(i)
 		for j := int(from); j < int(to); j++ {
 			o := Object{ID: Null, Name: Null, Value: Null, ServiceObjectType: Null, Null: s.IsNull(j)}
-			for k, span := range map[int]*Span{0: &o.ID, 1: &o.Name, 2: &o.Value, 7: &o.ServiceObjectType} {
-				if !o.Null && texts[k].IsValid(j) {
-					*span = r.addText(texts[k].Value(j))
-				}
-			}
 			if !o.Null {
+				for k, span := range [...]*Span{0: &o.ID, 1: &o.Name, 2: &o.Value, 7: &o.ServiceObjectType} {
+					if span != nil && texts[k].IsValid(j) {
+						*span = r.addText(texts[k].Value(j))
+					}
+				}
 				if typ.IsValid(j) {
 					o.Type, o.Set = typ.Value(j), o.Set|ObjectHasType
 				}

@@ -64,6 +64,21 @@ func describe(at ingest.Progress, eta bool) string {
 	return s
 }
 
+// step shows on a terminal how far the steps of a verb have come that takes
+// long; a short one shows nothing.
+func (p *progress) step(began time.Time) func(step string, done, total int64) {
+	return func(step string, done, total int64) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		now := time.Now()
+		if !p.live || total == 0 || now.Sub(began) < time.Second || now.Sub(p.last) < 100*time.Millisecond {
+			return
+		}
+		p.last = now
+		p.line(fmt.Sprintf("%s: %d %%", step, 100*done/total))
+	}
+}
+
 // line writes over the line before it.
 func (p *progress) line(text string) {
 	if r := []rune(text); len(r) > p.width-1 && p.width > 1 {

@@ -449,7 +449,7 @@ func verifies(t testscript.T, lake string) {
 	if _, err := os.Stat(filepath.Join(lake, "activities")); err != nil {
 		return
 	}
-	_, err := store.Verify(context.Background(), lake, store.VerifyOptions{Lift: ingest.NewDecoder().Decode}, func(p store.Problem) {
+	_, err := store.Verify(context.Background(), lake, store.VerifyOptions{Lift: ingest.Lift}, func(p store.Problem) {
 		t.Fatal("the lake is damaged: " + p.String())
 	})
 	if err != nil {

@@ -99,6 +99,11 @@ func (s *Snapshot) Apply(version int64, actions []Action) error {
 	return nil
 }
 
+// Skip moves the snapshot past an entry that is missing or could not be
+// applied, for whoever wants to see what can still be seen. Files that the
+// entry added are not in the snapshot then, and files that it removed may be.
+func (s *Snapshot) Skip(version int64) { s.Version = version }
+
 // check refuses what this package cannot read. A table that only asks more of
 // a writer can still be read; CanWrite says so later.
 func check(version int64, p Protocol) error {
