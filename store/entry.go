@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,7 +64,11 @@ type sideFile struct {
 // formatVersion is the version of everything under the one key.
 const formatVersion = 1
 
-const tagSHA256 = "mdcalake.sha256"
+// Keys of add.tags.
+const (
+	tagSHA256 = "mdcalake.sha256"
+	tagLevel  = "mdcalake.level"
+)
 
 // commitInfo is the action as Delta knows it, with ours inside.
 type commitInfo struct {
@@ -294,9 +299,10 @@ func activitiesFile(f delta.File) (File, error) {
 		return File{}, fmt.Errorf("log entry %d: the partition values of %q do not fit its path", f.Version, f.Name)
 	}
 	stats, rows := decodeStats(f.Stats)
+	level, _ := strconv.Atoi(f.Tags[tagLevel]) // absent: nobody pressed it yet
 	return File{
 		Path: activitiesDir + "/" + f.Name, Partition: p, Size: f.Size, SHA256: f.Tags[tagSHA256],
-		Rows: rows, Version: f.Version, Stats: stats,
+		Rows: rows, Version: f.Version, Stats: stats, Level: level,
 	}, nil
 }
 
