@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -119,7 +120,11 @@ func (f *facts) format() int {
 	return 1
 }
 
-const tagSHA256 = "mdcalake.sha256"
+// Keys of add.tags.
+const (
+	tagSHA256 = "mdcalake.sha256"
+	tagLevel  = "mdcalake.level"
+)
 
 // commitInfo is the action as Delta knows it, with ours inside.
 type commitInfo struct {
@@ -458,6 +463,7 @@ func activitiesFile(version int64, name string, add *delta.Add) (File, error) {
 		return f, fmt.Errorf("log entry %d: the partition values of %q do not fit its path", version, name)
 	}
 	f.Partition = p
+	f.Level, _ = strconv.Atoi(add.Tags[tagLevel]) // absent: nobody pressed it yet
 	return f, nil
 }
 

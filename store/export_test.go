@@ -60,7 +60,7 @@ func rewriteRows(path string, out string, change func(*Row), spoil func(*tableWr
 		return 0, "", "", err
 	}
 	defer f.Close()
-	t, err := newTableWriter(f, Columns, false, "test")
+	t, err := newTableWriter(f, Columns, false, "test", quick)
 	if err != nil {
 		return 0, "", "", err
 	}
@@ -88,7 +88,7 @@ func WriteRows(out string, rows []*Row) error {
 		return err
 	}
 	defer f.Close()
-	t, err := newTableWriter(f, Columns, false, "test")
+	t, err := newTableWriter(f, Columns, false, "test", quick)
 	if err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func RewriteRevisions(path, out string, at int64, run string, hash int64) error 
 		return err
 	}
 	defer f.Close()
-	t, err := newTableWriter(f, RevisionColumns, true, "test")
+	t, err := newTableWriter(f, RevisionColumns, true, "test", quick)
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func WriteQuarantine(out string, run string, ingested int64, bytes ...string) er
 	for _, b := range bytes {
 		rows = append(rows, Quarantined{Bytes: []byte(b), Reason: "test"})
 	}
-	return writeQuarantineFile(newHashingWriter(f), rows, run, ingested)
+	return writeQuarantineFile(newHashingWriter(f), firstSeen(rows, run, ingested))
 }
 
 // PagePath and ManifestLine are parts of the format.

@@ -43,11 +43,20 @@ const (
 	// rawPageBytes is the size of a page of raw. Larger pages compress better
 	// (1 MiB: 12 % less than 128 KiB), a reader of one record unpacks one page.
 	rawPageBytes = 1 << 20
+	// densePageBytes is the same for files at rest, where it is another twentieth
+	// of raw; unpacking one takes a few milliseconds.
+	densePageBytes = 8 << 20
 	// bufferBudget is the memory that waiting rows may take. The process needs
 	// about 150 MB more.
 	bufferBudget = 160 << 20
 	// openWriters is how many cells are encoded at once; each costs memory.
 	openWriters = 2
+	// mergeInputs is how many files a merge has open at once. Each costs a page
+	// of every column: up to 16 MB, 26 MB where it is dense.
+	mergeInputs = 8
+	// maxFileBytes is where a merged file is cut, on disk. One that has so much
+	// is whole: nothing is merged into it any more.
+	maxFileBytes = 512 << 20
 	// syncsAtOnce is how many files and directories are synced at once: the
 	// journal of the file system takes them together.
 	syncsAtOnce = 8

@@ -129,25 +129,77 @@ func readRows(ctx context.Context, path string, each func(row *Row, index int64)
 	var row Row
 	var index int64
 	return readColumns(ctx, path, nil, func(batch arrow.RecordBatch) error {
-		fill, err := rowFillers(batch)
+		return eachRow(batch, &row, func(int) error {
+			index++
+			return each(&row, index-1)
+		})
+	})
+}
+
+// readWhole reads rows that are to be written again: with what a row of
+// `revisions` has beyond one of `activities` (nil in other files), and never
+// without a column that the file has.
+func readWhole(ctx context.Context, path string, each func(row *Row, by *replacement) error) error {
+	var row Row
+	return readColumns(ctx, path, nil, func(batch arrow.RecordBatch) error {
+		for _, f := range batch.Schema().Fields() {
+			if _, known := fields[f.Name]; !known {
+				return fmt.Errorf("it has a column %q that this version does not know", f.Name)
+			}
+		}
+		by, err := replacements(batch)
 		if err != nil {
 			return err
 		}
-		for i := range int(batch.NumRows()) {
-			row.Reset()
-			raw := batch.Column(batch.Schema().FieldIndices("raw")[0]).(*array.String).Value(i)
-			row.Text = append(row.Text, raw...)
-			row.RawLen = len(row.Text)
-			for _, f := range fill {
-				f(&row, i)
-			}
-			if err := each(&row, index); err != nil {
-				return err
-			}
-			index++
+		return eachRow(batch, &row, func(i int) error { return each(&row, by(i)) })
+	})
+}
+
+// eachRow fills the row with each row of a batch.
+func eachRow(batch arrow.RecordBatch, row *Row, each func(i int) error) error {
+	fill, err := rowFillers(batch)
+	if err != nil {
+		return err
+	}
+	raws, ok := batch.Column(batch.Schema().FieldIndices("raw")[0]).(*array.String)
+	if !ok {
+		return fmt.Errorf("column %q: it has no text", "raw")
+	}
+	for i := range int(batch.NumRows()) {
+		row.Reset()
+		raw := raws.Value(i)
+		row.Text = append(slices.Grow(row.Text, len(raw)+len(raw)/8), raw...)
+		row.RawLen = len(row.Text)
+		for _, f := range fill {
+			f(row, i)
+		}
+		if err := each(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replacements reads the columns that only files of `revisions` have.
+func replacements(batch arrow.RecordBatch) (func(i int) *replacement, error) {
+	column := func(name string) arrow.Array {
+		if at := batch.Schema().FieldIndices(name); len(at) == 1 {
+			return batch.Column(at[0])
 		}
 		return nil
-	})
+	}
+	if column("replaced") == nil {
+		return func(int) *replacement { return nil }, nil
+	}
+	at, ok1 := column("replaced").(*array.Timestamp)
+	run, ok2 := column("replaced_by_run").(*array.String)
+	hash, ok3 := column("replaced_by_hash").(*array.Int64)
+	if !ok1 || !ok2 || !ok3 {
+		return nil, fmt.Errorf("its columns %q, %q, %q have other types than ours", "replaced", "replaced_by_run", "replaced_by_hash")
+	}
+	return func(i int) *replacement {
+		return &replacement{at: int64(at.Value(i)) / 1000, run: strings.Clone(run.Value(i)), hash: hash.Value(i)}
+	}, nil
 }
 
 // rowFillers makes, for each column of a batch, the function that puts its

@@ -454,7 +454,7 @@ func (t *transaction) rewriteQuarantine(ctx context.Context, path string, withou
 	index := int64(0)
 	err := readQuarantine(ctx, t.w.layout.path(path), func(q *quarantineRow) error {
 		if !without[index] {
-			kept = append(kept, q.clone())
+			kept = append(kept, *q)
 		}
 		index++
 		return nil

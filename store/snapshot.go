@@ -40,6 +40,7 @@ type File struct {
 	Rows      int64
 	Version   int64 // of the entry that added it
 	Stats     Stats
+	Level     int // of zstd, where it is stronger than a run writes; else 0
 }
 
 // Stats are the bounds that the log keeps of a file; times in milliseconds.

@@ -261,7 +261,7 @@ func (t *transaction) newTable(rel string, columns []Column, withKeys bool) (*op
 	if err != nil {
 		return nil, err
 	}
-	f.table, err = newTableWriter(f.f, columns, withKeys, t.w.opts.ToolVersion)
+	f.table, err = newTableWriter(f.f, columns, withKeys, t.w.opts.ToolVersion, quick)
 	if err != nil {
 		return nil, f.abandon(err)
 	}
