@@ -242,7 +242,7 @@ func (a *Append) anyBusy() bool {
 // relieve chooses, when memory is used up, what leaves it. Called with the
 // mutex held.
 func (a *Append) relieve(last Partition) (c *cell, t taken, write bool) {
-	if c := a.cells[last]; c.raw >= a.limits().fileRaw && !c.busy {
+	if c := a.cells[last]; c != nil && c.raw >= a.limits().fileRaw && !c.busy {
 		return c, a.takeFrom(c, true), true
 	}
 	if a.memory < a.limits().buffer {

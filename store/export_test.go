@@ -194,6 +194,5 @@ func WriteQuarantine(out string, run string, ingested int64, bytes ...string) er
 	return writeQuarantineFile(newHashingWriter(f), firstSeen(rows, run, ingested))
 }
 
-// PagePath and ManifestLine are parts of the format.
-func PagePath(runID string, page int64) string { return pagePath(runID, page) }
-func ManifestLine(sum, rel string) string      { return manifestLine(sum, rel) }
+// ManifestLine is a part of the format.
+func ManifestLine(sum, rel string) string { return manifestLine(sum, rel) }
