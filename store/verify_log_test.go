@@ -92,11 +92,11 @@ func TestOneBadEntryDoesNotHideTheRest(t *testing.T) {
 		{"a file of a later format", func(d damaged) {
 			forge(d.t, d.dir, func(v int64, actions []delta.Action, ours map[string]any) []delta.Action {
 				if v == 2 {
-					ours["format"] = 2
+					ours["format"] = 9
 				}
 				return actions
 			})
-		}, []string{"commitInfo.mdcalake has format 2, this version knows 1: use a newer mdcalake"}, []string{"the log has holes"}},
+		}, []string{"commitInfo.mdcalake has format 9, this version knows 2: use a newer mdcalake"}, []string{"the log has holes"}},
 		{"ingested that does not grow", func(d damaged) {
 			forge(d.t, d.dir, func(v int64, actions []delta.Action, ours map[string]any) []delta.Action {
 				if v == 2 {
