@@ -14,6 +14,12 @@ func (o WriterOptions) WithLimits(buffer int, idleRows, fileRaw int64, side int)
 	return o
 }
 
+// WithCheckpoints makes checkpoints frequent.
+func (o WriterOptions) WithCheckpoints(every int64) WriterOptions {
+	o.limits.checkpoint = every
+	return o
+}
+
 // WriteWaiting writes what waits as a commit does, and does not commit.
 func (a *Append) WriteWaiting(ctx context.Context) error {
 	if err := a.prepare(); err != nil {

@@ -57,6 +57,9 @@ const (
 	// maxFileBytes is where a merged file is cut, on disk. One that has so much
 	// is whole: nothing is merged into it any more.
 	maxFileBytes = 512 << 20
+	// checkpointEvery is how many entries other programs read at most behind a
+	// checkpoint.
+	checkpointEvery = 100
 	// syncsAtOnce is how many files and directories are synced at once: the
 	// journal of the file system takes them together.
 	syncsAtOnce = 8
@@ -83,20 +86,21 @@ const (
 // limits are those of the above that a test makes small, so that a few rows
 // meet all of them. 0: the product's.
 type limits struct {
-	buffer    int
-	idleRows  int64
-	fileRaw   int64
-	side      int
-	contested int
-	piece     int
-	batchRows int64
+	buffer     int
+	idleRows   int64
+	fileRaw    int64
+	side       int
+	checkpoint int64
+	contested  int
+	piece      int
+	batchRows  int64
 }
 
 func (l limits) orDefaults() limits {
 	return limits{
 		buffer: cmp.Or(l.buffer, bufferBudget), idleRows: cmp.Or(l.idleRows, idleRows),
 		fileRaw: cmp.Or(l.fileRaw, fileRawBytes), side: cmp.Or(l.side, sideBytes),
-		contested: cmp.Or(l.contested, contestedMemory), piece: cmp.Or(l.piece, pieceBytes), batchRows: cmp.Or(l.batchRows, claimedRows),
+		checkpoint: cmp.Or(l.checkpoint, checkpointEvery), contested: cmp.Or(l.contested, contestedMemory), piece: cmp.Or(l.piece, pieceBytes), batchRows: cmp.Or(l.batchRows, claimedRows),
 	}
 }
 

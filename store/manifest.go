@@ -3,10 +3,7 @@ package store
 import (
 	"bufio"
 	"fmt"
-	"path"
 	"strings"
-
-	"mdcalake/store/delta"
 )
 
 // A manifest is a line for each file of the lake, sorted by path, as sha256sum
@@ -23,37 +20,6 @@ func manifestLine(sum, rel string) string {
 		return `\` + sum + "  " + name + "\n"
 	}
 	return sum + "  " + rel + "\n"
-}
-
-// checkpoints are what other readers may take in place of the entries. We do
-// not, and they hold nothing of the chain.
-func (v *verifier) checkpoints() error {
-	names, err := logDir{fs: osFS{}, layout: v.layout}.List()
-	if err != nil {
-		return plain(err)
-	}
-	n := 0
-	for _, name := range names {
-		if !isCheckpoint(name) {
-			continue
-		}
-		n++
-		rel := path.Join(activitiesDir, delta.Dir, name)
-		sum, _, err := hashFile(v.layout.path(rel))
-		if err != nil {
-			v.problem(rel, "it cannot be read: %v", plain(err))
-			continue
-		}
-		v.sum(rel, sum)
-	}
-	if n > 0 {
-		v.note("%d files of checkpoints, which other programs read in place of the log's entries, were not compared with them", n)
-	}
-	return nil
-}
-
-func isCheckpoint(name string) bool {
-	return name == "_last_checkpoint" || strings.Contains(name, ".checkpoint.") && strings.HasSuffix(name, ".parquet")
 }
 
 func (v *verifier) writeManifest() error {

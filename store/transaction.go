@@ -358,6 +358,9 @@ func (t *transaction) commit(ctx context.Context, e entryText) (committed bool, 
 	}
 	t.change = newChange()
 	if err == nil {
+		err = t.w.checkpoint()
+	}
+	if err == nil {
 		err = t.w.values.committed(head)
 	}
 	if err == nil {

@@ -70,7 +70,8 @@ func (v *verifier) walk(dir string) (strangers []string) {
 func inLog(rel string) bool {
 	dir, name := path.Split(rel)
 	_, entry := delta.ParseEntryName(name)
-	return dir == activitiesDir+"/"+delta.Dir+"/" && (entry || isCheckpoint(name))
+	_, _, checkpoint := delta.ParseCheckpointName(name)
+	return dir == activitiesDir+"/"+delta.Dir+"/" && (entry || checkpoint || name == delta.LastCheckpointName)
 }
 
 // entryUnderWay says whether a file is an entry that has not got its name yet.

@@ -28,6 +28,10 @@ type ledger struct {
 	stopped  bool             // another program asks for more than we know, from here on
 	commits  map[int64]string // `ingested` -> run
 	unkept   int64            // pages whose body is not in the lake
+	// checkpoints are the versions with a checkpoint that we read; strange, the
+	// paths of those of another kind.
+	checkpoints map[int64]bool
+	strange     []string
 }
 
 // ledgerEntry is one link of the chain.
@@ -77,10 +81,16 @@ func readLedger(l layout, found finding) (*ledger, error) {
 		}
 	}
 	slices.Sort(versions)
+	checkpoints := map[int64]bool{}
+	for _, name := range names {
+		if v, kind, ok := delta.ParseCheckpointName(name); ok && kind == delta.CheckpointClassic {
+			checkpoints[v] = true
+		}
+	}
 	if found == nil {
 		found = func(string, string, ...any) {}
 	}
-	g := &ledger{state: newFold(), lastHole: -1, commits: map[int64]string{}}
+	g := &ledger{state: newFold(), lastHole: -1, commits: map[int64]string{}, checkpoints: checkpoints}
 	next := int64(0)
 	for _, v := range versions {
 		if v > next {
@@ -129,6 +139,7 @@ func (g *ledger) read(log logDir, version int64, found finding) {
 	}
 	g.entries = append(g.entries, e)
 	g.fold(version, data, actions, found)
+	g.compare(log, version, found)
 }
 
 // fold moves the state on, if it can.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -193,4 +194,39 @@ func TestADirectoryThatCannotBeReadIsNamed(t *testing.T) {
 	_, err := store.Verify(t.Context(), d.dir, store.VerifyOptions{}, func(p store.Problem) { problems = append(problems, p.String()) })
 	d.must(err)
 	matches(t, problems, []string{firstFile + ": it cannot be read: permission denied", dir + ": it cannot be read: permission denied"})
+}
+
+func TestACheckpointThatLiesIsNamed(t *testing.T) {
+	make := func(t *testing.T) damaged {
+		d := damaged{t, filepath.Join(t.TempDir(), "lake")}
+		o := store.WriterOptions{}.WithCheckpoints(2)
+		must(t, perform(d.dir, o, "R", []run{{{records: few(0, 2)}, {records: few(2, 2)}, {records: few(4, 2)}}, {{records: few(6, 1)}}, {{records: few(7, 1)}}}, func() {}))
+		return d
+	}
+	const two, four, last = logDir + "/00000000000000000002.checkpoint.parquet", logDir + "/00000000000000000004.checkpoint.parquet", logDir + "/_last_checkpoint"
+	for _, c := range []struct {
+		name   string
+		damage func(d damaged)
+		want   []string
+	}{
+		{"nothing is wrong", func(damaged) {}, nil},
+		{"another version's", func(d damaged) {
+			data, err := os.ReadFile(d.path(two))
+			d.must(err)
+			d.edit(d.path(four), func([]byte) []byte { return data })
+		}, []string{four + ": it does not say what the entries up to 4 say: "}},
+		{"no checkpoint", func(d damaged) { d.edit(d.path(four), func(b []byte) []byte { return b[:len(b)/2] }) }, []string{four + ": "}},
+		{"a pointer to nothing", func(d damaged) { d.must(os.Remove(d.path(four))) }, []string{last + ": it names checkpoint 4, which is not there"}},
+		{"beyond the log's end", func(d damaged) { d.must(os.Remove(d.entry(4))) }, []string{"_mdcalake/head: ", four + ": the log ends at entry 3"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := make(t)
+			c.damage(d)
+			problems, _ := verified(t, d.dir, store.VerifyOptions{Lift: storetest.Lift})
+			if c.name == "beyond the log's end" { // its files are strangers then
+				problems = slices.DeleteFunc(problems, func(p string) bool { return strings.HasPrefix(p, "activities/date=") })
+			}
+			matches(t, problems, c.want)
+		})
+	}
 }

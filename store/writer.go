@@ -301,6 +301,15 @@ func (w *Writer) commit(ctx context.Context, actions []delta.Action, e entryText
 	return nil
 }
 
+// checkpoint writes, now and then, what other programs read in place of the
+// entries.
+func (w *Writer) checkpoint() error {
+	if v := w.state.table.Version; v == 0 || v%w.opts.limits.checkpoint != 0 {
+		return nil
+	}
+	return delta.WriteCheckpoint(logDir{fs: w.opts.FS, layout: w.layout}, w.state.table, w.opts.Clock())
+}
+
 // visible says whether the log has this very entry.
 func (w *Writer) visible(version int64, entry []byte) bool {
 	have, err := os.ReadFile(filepath.Join(w.layout.logDir(), delta.EntryName(version)))
