@@ -210,7 +210,7 @@ func rectangles(w Window, at Position, runID, failure string) []store.Rectangle 
 	}
 	base := store.Rectangle{
 		State: StateComplete, ThroughCreated: at.FirstAsked.Add(-savedMargin).Truncate(time.Millisecond), Route: "activities",
-		RunID: runID, Records: at.Records, Requests: at.Requests, Reason: failure, Filter: string(w.Filter),
+		RunID: runID, Records: at.Records, Requests: at.Requests, Reason: failure, Filter: ledgerFilter(w.Filter),
 	}
 	switch {
 	case failure != "":
