@@ -195,10 +195,10 @@ func DefaultSince(s *store.Snapshot, services []int64, until time.Time) time.Tim
 // States of a rectangle of coverage.
 const (
 	StateComplete   = store.StateComplete
-	StateFiltered   = "filtered"
-	StateFailed     = "failed"
-	StateImported   = "imported"
-	StateBeyondDoor = "beyond the door"
+	StateFiltered   = store.StateFiltered
+	StateFailed     = store.StateFailed
+	StateImported   = store.StateImported
+	StateBeyondDoor = store.StateBeyondDoor
 )
 
 // rectangles are the ledger's entries for a window whose scan has ended. Of a
