@@ -81,7 +81,8 @@ func (e *ImportError) Hint() string { return e.advice }
 // Import appends all records of the sources, NDJSON, to the lake: one commit a
 // source, or more where it is large. After an error, or when ctx ends, the lake
 // is as the last commit left it: the sources before are in it, of the one at
-// work only what was committed on the way. A read that waits for ever, of a
+// work only what was committed on the way; if anything of the run is in it, the
+// ledger says how the run ended. A read that waits for ever, of a
 // terminal say, is left behind. The Summary is never nil.
 func Import(ctx context.Context, o ImportOptions, sources []Source) (*Summary, error) {
 	if o.Clock == nil {
@@ -123,11 +124,8 @@ func (i *importer) do(ctx context.Context, sources []Source) (err error) {
 		return err
 	}
 	defer func() {
-		switch {
-		case err != nil && ctx.Err() != nil:
-			i.ended(OutcomeInterrupted)
-		case err != nil:
-			i.ended(OutcomeFailed)
+		if err != nil {
+			err = i.stop(ctx, err)
 		}
 		i.summary.Run = i.append.Run()
 		i.summary.Run.Outcome, i.summary.Run.Ended = i.facts.Outcome, i.facts.Ended
@@ -141,6 +139,25 @@ func (i *importer) do(ctx context.Context, sources []Source) (err error) {
 		i.summary.Finished++
 	}
 	return nil
+}
+
+// stop ends the run early. The part at work is dropped; of what was committed
+// before, the ledger says that the run did not come to its end.
+func (i *importer) stop(ctx context.Context, err error) error {
+	outcome := OutcomeFailed
+	if ctx.Err() != nil {
+		outcome = OutcomeInterrupted
+	}
+	i.ended(outcome)
+	receipt, cerr := i.append.Leave(context.WithoutCancel(ctx), i.facts)
+	if receipt.Head != "" {
+		i.committed(receipt)
+	}
+	var lake *store.LakeError
+	if cerr == nil || errors.As(err, &lake) { // then the lake's trouble has been told
+		return err
+	}
+	return errors.Join(err, cerr)
 }
 
 // ended notes how the run came to its end.
@@ -200,8 +217,12 @@ func (i *importer) commit(ctx context.Context, page store.PageFact) error {
 		return err
 	}
 	i.newBatch()
-	i.summary.Version, i.summary.Head = receipt.Version, fmt.Sprintf("%d:%s", receipt.Version, receipt.Head)
+	i.committed(receipt)
 	return err
+}
+
+func (i *importer) committed(r store.Receipt) {
+	i.summary.Version, i.summary.Head = r.Version, fmt.Sprintf("%d:%s", r.Version, r.Head)
 }
 
 // part imports blocks of lines until the input ends or a commit is due.

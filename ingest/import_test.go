@@ -339,12 +339,12 @@ func TestASourceThatFailsLeavesTheLastCommit(t *testing.T) {
 		commits int
 		some    bool
 	}{
-		"not opened":           {nil, ingest.Source{Name: "two", Open: func() (io.ReadCloser, error) { return nil, fs.ErrNotExist }}, fs.ErrNotExist, 1, false},
-		"not read to its end":  {nil, source("two", cut()), broken, 1, false},
-		"the same, in parts":   {limits, source("two", cut()), broken, 3, true},
-		"not read at all":      {nil, source("two", iotest.ErrReader(broken)), broken, 1, false},
-		"no NDJSON":            {nil, text("two", "[1]"), nil, 1, false},
-		"cut in a long record": {limits, text("two", strings.Repeat(record("y", 0)+"\n", 100)+record("x", 9<<20)), nil, 1, false},
+		"not opened":           {nil, ingest.Source{Name: "two", Open: func() (io.ReadCloser, error) { return nil, fs.ErrNotExist }}, fs.ErrNotExist, 2, false},
+		"not read to its end":  {nil, source("two", cut()), broken, 2, false},
+		"the same, in parts":   {limits, source("two", cut()), broken, 4, true},
+		"not read at all":      {nil, source("two", iotest.ErrReader(broken)), broken, 2, false},
+		"no NDJSON":            {nil, text("two", "[1]"), nil, 2, false},
+		"cut in a long record": {limits, text("two", strings.Repeat(record("y", 0)+"\n", 100)+record("x", 9<<20)), nil, 2, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := lakeDir(t)
@@ -356,7 +356,14 @@ func TestASourceThatFailsLeavesTheLastCommit(t *testing.T) {
 			if s.Finished != 1 || s.Run.Outcome != "failed" || s.Head == "" || s.Run.Ended.IsZero() {
 				t.Errorf("%+v", s)
 			}
+			if last := lastRun(t, dir); last.Outcome != "failed" || last.Ended.IsZero() {
+				t.Errorf("the ledger says %+v", last)
+			}
+			same(t, "the summary's run and the ledger's", lastRun(t, dir), s.Run)
 			got := read(t, dir)
+			if s.Head != fmt.Sprintf("%d:%s", got.snapshot.Version, got.snapshot.Head) {
+				t.Errorf("head %s of the summary, %d of the lake", s.Head, got.snapshot.Version)
+			}
 			if n := len(entries(t, dir)); n != c.commits || (len(got.activities) > 1) != c.some {
 				t.Errorf("%d commits, %d rows", n, len(got.activities))
 			}

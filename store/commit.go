@@ -83,6 +83,33 @@ func (a *Append) commit(ctx context.Context, c Commit) (Receipt, error) {
 	return receipt, err
 }
 
+// Leave ends a run that cannot go on: the batch under way is dropped, and if the
+// lake has commits of the run, one more entry says how it ended. The counts of
+// run are those that were committed.
+func (a *Append) Leave(ctx context.Context, run Run) (Receipt, error) {
+	a.Abort()
+	w := a.w
+	committed := w.state.runs[a.run.RunID]
+	if committed == nil {
+		return Receipt{}, nil
+	}
+	a.run = committed.clone()
+	a.takeFacts(run)
+	ended := a.run.clone()
+	f := &facts{Ingested: max(w.opts.Clock().UnixMilli(), w.state.ingested+1), RunID: ended.RunID, Run: &ended}
+	t := w.begin(ended.RunID)
+	done, err := t.commit(ctx, entryText{operation: "WRITE", dataChange: true, facts: f})
+	if !done {
+		t.abandon()
+		return Receipt{}, w.fault("write to lake", err)
+	}
+	receipt := Receipt{Version: w.state.table.Version, Head: w.state.head, Run: ended}
+	if err != nil {
+		err = w.fault("write to lake", &CommittedError{Receipt: receipt, Err: err})
+	}
+	return receipt, err
+}
+
 // takeFacts takes over what the caller knows of the run; the counts of records
 // stay ours.
 func (a *Append) takeFacts(r Run) {

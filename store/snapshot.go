@@ -110,7 +110,7 @@ type Rectangle struct {
 	Service        *int64    `json:"service,omitempty"` // nil: all services
 	State          string    `json:"state"`             // "complete", "partial", "filtered", "failed", "imported"
 	ThroughCreated time.Time `json:"through_created,omitzero"`
-	Filter         string    `json:"filter,omitempty"` // JSON, as asked
+	Filter         string    `json:"filter,omitempty"` // its fields and operators, values hashed
 	Route          string    `json:"route,omitempty"`  // "activities"
 	RunID          string    `json:"run_id"`
 	Records        int64     `json:"records"`

@@ -18,8 +18,8 @@ func importCommand(c console) *cli.Command {
 		ArgsUsage: "FILE... (- is stdin)",
 		Description: `Takes in what the lake does not have yet. The ledger gets the SHA-256 of each
 file, and rows have the line as their page; the files themselves are not kept.`,
-		Flags:     runFlags(),
-		Action:    func(ctx *cli.Context) error { return runImport(ctx, c) },
+		Flags:  runFlags(),
+		Action: func(ctx *cli.Context) error { return runImport(ctx, c) },
 	}
 }
 

@@ -20,7 +20,9 @@ func ingestCommand(c console) *cli.Command {
 		Usage: "scan the Activities API into the lake",
 		Description: `Fetches the activities of [--since, --until) in windows of a UTC day, oldest
 first, and commits as it goes. Interrupted (Ctrl-C, a crash), the same command
-goes on where it stood; asked again, it adds nothing that the lake has.
+goes on where it stood (with a filter, at the beginning of the day it was in);
+asked again, it adds nothing that the lake has. Of a filter the lake keeps fields
+and operators, and a hash of the values: it names nobody.
 
 The credential comes from --token-file, MDCALAKE_TOKEN_FILE or MDCALAKE_TOKEN,
 never from an argument.`,
