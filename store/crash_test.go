@@ -22,6 +22,7 @@ import (
 type batch struct {
 	records []storetest.Record
 	bad     []string
+	cursor  int // bytes that the service gave to go on with
 }
 
 type run []batch
@@ -55,7 +56,11 @@ func performRun(dir string, o store.WriterOptions, runID string, batches run, ac
 		if err := add(a, b); err != nil {
 			return err
 		}
-		if _, err := a.Commit(context.Background(), store.Commit{Run: a.Run()}); err != nil {
+		c := store.Commit{Run: a.Run()}
+		if b.cursor > 0 {
+			c.Cursors = []store.Cursor{{Key: "window", RunID: runID, Filters: make([]byte, b.cursor)}}
+		}
+		if _, err := a.Commit(context.Background(), c); err != nil {
 			return err
 		}
 		acknowledged()
@@ -114,6 +119,10 @@ var crashScripts = []struct {
 	{
 		"several commits in one run, and another run", []run{{{records: few(0, 2)}}},
 		[]run{{{records: few(2, 2)}, {}, {records: []storetest.Record{revised(few(2, 1)[0], 5)}, bad: []string{"z"}}}, {{records: []storetest.Record{revised(few(2, 1)[0], 9)}}}},
+	},
+	{
+		"commits that are worth a cached fold", []run{{{records: few(0, 2)}}},
+		[]run{{{records: []storetest.Record{revised(few(0, 1)[0], 5)}, cursor: 300 << 10}, {records: few(2, 1), cursor: 30 << 10}}, {{records: few(3, 1)}}},
 	},
 }
 
@@ -401,6 +410,13 @@ func TestTheOrderOfFileOperationsOfACommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	compareGolden(t, "first-commit.txt", transcript(d.Ops()))
+
+	// An entry of this size is followed by the cached fold.
+	d = storetest.NewDisk(t, root)
+	if err := perform(dir, store.WriterOptions{FS: d}, "F", []run{{{records: []storetest.Record{revised(one[0], 9)}, cursor: 300 << 10}}}, func() {}); err != nil {
+		t.Fatal(err)
+	}
+	compareGolden(t, "commit-fold.txt", transcript(d.Ops()[slices.Index(d.Ops(), "remove lake/_mdcalake/pending-F-1"):]))
 }
 
 // transcript makes a list of operations the same every time: repeated writes

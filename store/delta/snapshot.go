@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -46,14 +47,30 @@ type Snapshot struct {
 	removed  map[string]Removed
 }
 
-// Removed is a file that was taken out of the table.
+// Removed is a file that was taken out of the table, as the action said, and
+// the version that did so.
 type Removed struct {
+	Remove
+	Name    string // decoded path
 	Version int64
 }
 
 // NewSnapshot is the state before the first entry.
 func NewSnapshot() *Snapshot {
 	return &Snapshot{Version: -1, Txns: map[string]Txn{}, files: map[string]File{}, removed: map[string]Removed{}}
+}
+
+// RestoreSnapshot puts together a snapshot from what its exported fields, Files
+// and Removed have told.
+func RestoreSnapshot(s Snapshot, files []File, removed []Removed) *Snapshot {
+	s.files, s.removed = make(map[string]File, len(files)), make(map[string]Removed, len(removed))
+	for _, f := range files {
+		s.files[f.Name] = f
+	}
+	for _, r := range removed {
+		s.removed[r.Name] = r
+	}
+	return &s
 }
 
 // Apply moves the snapshot on by the entry of the next version. After an error
@@ -78,8 +95,8 @@ func (s *Snapshot) Apply(version int64, actions []Action) error {
 			if err != nil {
 				return fmt.Errorf("log entry %d: %w", version, err)
 			}
-			if dv := a.Add.DeletionVector; len(dv) > 0 && string(dv) != "null" {
-				return &UnsupportedError{Version: version, Protocol: s.Protocol, Why: "it uses deletion vectors, which this version cannot read"}
+			if err := s.noVector(version, a.Add.DeletionVector); err != nil {
+				return err
 			}
 			s.files[name] = File{Add: *a.Add, Name: name, Version: version}
 			delete(s.removed, name)
@@ -88,8 +105,11 @@ func (s *Snapshot) Apply(version int64, actions []Action) error {
 			if err != nil {
 				return fmt.Errorf("log entry %d: %w", version, err)
 			}
+			if err := s.noVector(version, a.Remove.DeletionVector); err != nil {
+				return err
+			}
 			delete(s.files, name)
-			s.removed[name] = Removed{Version: version}
+			s.removed[name] = Removed{Remove: *a.Remove, Name: name, Version: version}
 		}
 	}
 	if version == 0 && (s.MetaData == nil || s.Protocol.MinReaderVersion == 0) {
@@ -99,19 +119,36 @@ func (s *Snapshot) Apply(version int64, actions []Action) error {
 	return nil
 }
 
+// noVector refuses deletion vectors: a reader that passed over one would show
+// deleted rows.
+func (s *Snapshot) noVector(version int64, vector json.RawMessage) error {
+	if len(vector) == 0 || string(vector) == "null" {
+		return nil
+	}
+	return &UnsupportedError{Version: version, Protocol: s.Protocol, Why: "it uses deletion vectors, which this version cannot read"}
+}
+
 // check refuses what this package cannot read. A table that only asks more of
 // a writer can still be read; CanWrite says so later.
 func check(version int64, p Protocol) error {
 	if p.MinReaderVersion > ReaderVersion {
-		return &UnsupportedError{Version: version, Protocol: p, Why: fmt.Sprintf("it needs a reader of version %d, this is version %d", p.MinReaderVersion, ReaderVersion)}
+		return &UnsupportedError{Version: version, Protocol: p, Why: fmt.Sprintf("it needs a reader of version %d%s, this is version %d", p.MinReaderVersion, with(p.ReaderFeatures), ReaderVersion)}
 	}
 	return nil
+}
+
+// with names the features that a protocol asks for.
+func with(features []string) string {
+	if len(features) == 0 {
+		return ""
+	}
+	return " with " + strings.Join(slices.Sorted(slices.Values(features)), ", ")
 }
 
 // CanWrite is an error when the table asks for more than this writer can do.
 func (s *Snapshot) CanWrite() error {
 	if s.Protocol.MinWriterVersion > WriterVersion {
-		return &UnsupportedError{Version: s.Version, Protocol: s.Protocol, Why: fmt.Sprintf("it needs a writer of version %d, this is version %d", s.Protocol.MinWriterVersion, WriterVersion)}
+		return &UnsupportedError{Version: s.Version, Protocol: s.Protocol, Why: fmt.Sprintf("it needs a writer of version %d%s, this is version %d", s.Protocol.MinWriterVersion, with(s.Protocol.WriterFeatures), WriterVersion)}
 	}
 	return nil
 }
@@ -127,5 +164,7 @@ func (s *Snapshot) Has(name string) bool { _, ok := s.files[name]; return ok }
 // WasRemoved says whether a file was part of the table once and no longer is.
 func (s *Snapshot) WasRemoved(name string) bool { _, ok := s.removed[name]; return ok }
 
-// Removed are the names of the files that were taken out, sorted.
-func (s *Snapshot) Removed() []string { return slices.Sorted(maps.Keys(s.removed)) }
+// Removed are the files that were taken out and did not come back, by path.
+func (s *Snapshot) Removed() []Removed {
+	return slices.SortedFunc(maps.Values(s.removed), func(a, b Removed) int { return strings.Compare(a.Path, b.Path) })
+}
