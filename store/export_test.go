@@ -38,6 +38,12 @@ func Storage(dir string) (delta.Storage, error) {
 	return logDir{fs: osFS{}, layout: l}, err
 }
 
+// StorageOn is a log directory of a lake on a disk of the test's.
+func StorageOn(dir string, fs FS) (delta.Storage, error) {
+	l, err := newLayout(dir)
+	return logDir{fs: fs, layout: l}, err
+}
+
 // RewriteRows writes a data file anew, its rows changed on the way, and
 // answers its size, hash and statistics for a log entry.
 func RewriteRows(path string, out string, change func(*Row)) (size int64, hash, stats string, err error) {

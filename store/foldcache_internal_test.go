@@ -254,12 +254,15 @@ func fullFold(t testing.TB) *fold {
 	s.files = map[string]File{ours.Path: ours}
 	_, err := activitiesFile(odd.Version, odd.Name, &odd.Add)
 	s.odd = map[string]error{activitiesDir + "/" + odd.Name: err}
-	for dir, files := range map[string]map[string]File{revisionsDir: s.revisions, quarantineDir: s.quarantine, erasedDir: s.erased} {
+	side := func(dir string, files map[string]File) {
 		var f File
 		fill(t, reflect.ValueOf(&f).Elem(), &n)
 		f.Path = dir + "/part-1.parquet"
 		files[f.Path] = f
 	}
+	side(revisionsDir, s.revisions)
+	side(quarantineDir, s.quarantine)
+	side(erasedDir, s.erased)
 	var run Run
 	fill(t, reflect.ValueOf(&run).Elem(), &n)
 	s.inOrder, s.runs = []*Run{&run}, map[string]*Run{run.RunID: &run}
@@ -277,11 +280,8 @@ func fullFold(t testing.TB) *fold {
 func fill(t testing.TB, v reflect.Value, n *int64) {
 	t.Helper()
 	*n++
-	switch {
-	case v.Type() == reflect.TypeFor[time.Time]():
+	if v.Type() == reflect.TypeFor[time.Time]() {
 		v.Set(reflect.ValueOf(time.Unix(*n, *n).UTC()))
-		return
-	case v.Kind() == reflect.Struct && !v.CanSet():
 		return
 	}
 	switch v.Kind() {

@@ -417,14 +417,14 @@ func (w *Writer) removeIfThere(rel string) error {
 	return err
 }
 
-// sweepLog removes entries under way that a crash has left.
+// sweepLog removes entries and checkpoints under way that a crash has left.
 func (w *Writer) sweepLog() error {
 	names, err := logDir{fs: w.opts.FS, layout: w.layout}.List()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if strings.HasPrefix(name, ".0") && strings.HasSuffix(name, ".tmp") {
+		if leftover(name) {
 			if err := w.opts.FS.Remove(filepath.Join(w.layout.logDir(), name)); err != nil {
 				return err
 			}

@@ -32,6 +32,10 @@ func (m memory) PutIfAbsent(name string, data []byte) error {
 	m[name] = data
 	return nil
 }
+func (m memory) Replace(name string, data []byte) error {
+	m[name] = data
+	return nil
+}
 
 func first() []delta.Action {
 	return []delta.Action{
@@ -106,10 +110,14 @@ func TestATableThatAsksForMoreIsRefused(t *testing.T) {
 	if !errors.As(err, &u) || u.Hint() == "" || err.Error() != "log entry 0: it needs a reader of version 3, this is version 1 (minReaderVersion 3, minWriterVersion 2)" {
 		t.Errorf("%v", err)
 	}
+	actions[1].Protocol.ReaderFeatures = []string{"variantType", "timestampNtz"}
+	if err := s.Apply(0, actions); err == nil || err.Error() != "log entry 0: it needs a reader of version 3 with timestampNtz, variantType, this is version 1 (minReaderVersion 3, minWriterVersion 2)" {
+		t.Errorf("%v", err)
+	}
 	s = delta.NewSnapshot()
-	actions[1].Protocol = &delta.Protocol{MinReaderVersion: 1, MinWriterVersion: 7}
+	actions[1].Protocol = &delta.Protocol{MinReaderVersion: 1, MinWriterVersion: 7, WriterFeatures: []string{"domainMetadata"}}
 	mustApply(t, s, 0, actions...)
-	if err := s.CanWrite(); !errors.As(err, &u) {
+	if err := s.CanWrite(); !errors.As(err, &u) || err.Error() != "log entry 0: it needs a writer of version 7 with domainMetadata, this is version 2 (minReaderVersion 1, minWriterVersion 7)" {
 		t.Errorf("writing is not refused: %v", err)
 	}
 	withVector := addOf("a")
@@ -117,13 +125,17 @@ func TestATableThatAsksForMoreIsRefused(t *testing.T) {
 	if err := s.Apply(1, []delta.Action{withVector}); !errors.As(err, &u) {
 		t.Errorf("deletion vectors are not refused: %v", err)
 	}
+	withoutVector := delta.Action{Remove: &delta.Remove{Path: "a", DeletionVector: json.RawMessage(`{"storageType":"u"}`)}}
+	if err := s.Apply(1, []delta.Action{withoutVector}); !errors.As(err, &u) {
+		t.Errorf("tombstones with deletion vectors are not refused: %v", err)
+	}
 }
 
 func TestASnapshotFoldsWhatWasAddedAndRemoved(t *testing.T) {
 	s := delta.NewSnapshot()
 	mustApply(t, s, 0, append(first(), addOf("b"), addOf("a"))...)
 	mustApply(t, s, 1, delta.Action{Remove: &delta.Remove{Path: "a"}}, addOf("c"))
-	mustApply(t, s, 2, delta.Action{Remove: &delta.Remove{Path: "c"}})
+	mustApply(t, s, 2, delta.Action{Remove: &delta.Remove{Path: "c", ExtendedMetadata: true}})
 	mustApply(t, s, 3, addOf("a"))
 	var names []string
 	for _, f := range s.Files() {
@@ -131,6 +143,9 @@ func TestASnapshotFoldsWhatWasAddedAndRemoved(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"a", "b"}, names); diff != "" {
 		t.Error(diff)
+	}
+	if removed := s.Removed(); len(removed) != 1 || removed[0].Path != "c" || removed[0].Version != 2 || !removed[0].ExtendedMetadata {
+		t.Errorf("removed: %+v", removed)
 	}
 	if !s.WasRemoved("c") || s.WasRemoved("a") || s.Files()[0].Version != 3 {
 		t.Errorf("removed: %v, files: %v", s.Removed(), s.Files())

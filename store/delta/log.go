@@ -11,14 +11,17 @@ import (
 // Dir is the log's directory below the table's.
 const Dir = "_delta_log"
 
-// Storage is where the entries lie. PutIfAbsent must make the whole of data
-// visible under the name at once and durably, or not at all, and must answer
-// an error that is fs.ErrExist when the name is taken: it is the only thing
-// that keeps two writers apart.
+// Storage is where the entries and checkpoints lie. PutIfAbsent must make the
+// whole of data visible under the name at once and durably, or not at all, and
+// must answer an error that is fs.ErrExist when the name is taken: it is the
+// only thing that keeps two writers apart. Replace does the same for what may
+// be written again; until then, what was there is there. Entries are never
+// replaced.
 type Storage interface {
 	List() ([]string, error) // names; an absent directory has none
 	Read(name string) ([]byte, error)
 	PutIfAbsent(name string, data []byte) error
+	Replace(name string, data []byte) error
 }
 
 // ErrConflict says that another writer has committed the version.
