@@ -25,7 +25,8 @@ type batch struct {
 	bad     []string
 	pages   []string // bodies that are kept
 	// do is a verb that adds nothing; the run then consists of it alone.
-	do func(w *store.Writer, runID string) error
+	do     func(w *store.Writer, runID string) error
+	cursor int // bytes that the service gave to go on with
 }
 
 type run []batch
@@ -71,7 +72,11 @@ func performRun(dir string, o store.WriterOptions, runID string, batches run, ac
 		if err != nil {
 			return err
 		}
-		if _, err := a.Commit(context.Background(), store.Commit{Run: a.Run(), Pages: pages}); err != nil {
+		c := store.Commit{Run: a.Run(), Pages: pages}
+		if b.cursor > 0 {
+			c.Cursors = []store.Cursor{{Key: "window", RunID: runID, Filters: make([]byte, b.cursor)}}
+		}
+		if _, err := a.Commit(context.Background(), c); err != nil {
 			return err
 		}
 		acknowledged()
@@ -194,6 +199,10 @@ var crashScripts = []struct {
 	{
 		"kept pages of several commits", []run{{{records: few(0, 1), pages: []string{"before"}}}},
 		[]run{{{records: few(1, 1), pages: []string{"one", "two"}}, {pages: []string{strings.Repeat("three ", 50_000)}}}},
+	},
+	{
+		"commits that are worth a cached fold", []run{{{records: few(0, 2)}}},
+		[]run{{{records: []storetest.Record{revised(few(0, 1)[0], 5)}, cursor: 300 << 10}, {records: few(2, 1), cursor: 30 << 10}}, {{records: few(3, 1)}}},
 	},
 }
 
@@ -489,6 +498,13 @@ func TestTheOrderOfFileOperationsOfACommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	compareGolden(t, "first-commit.txt", transcript(d.Ops()))
+
+	// An entry of this size is followed by the cached fold.
+	d = storetest.NewDisk(t, root)
+	if err := perform(dir, store.WriterOptions{FS: d}, "F", []run{{{records: []storetest.Record{revised(one[0], 9)}, cursor: 300 << 10}}}, func() {}); err != nil {
+		t.Fatal(err)
+	}
+	compareGolden(t, "commit-fold.txt", transcript(d.Ops()[slices.Index(d.Ops(), "remove lake/_mdcalake/pending-F-1"):]))
 }
 
 // transcript makes a list of operations the same every time: repeated writes

@@ -144,25 +144,48 @@ func sha256Hex(b []byte) string {
 // ourFacts finds commitInfo.mdcalake in an entry; nil: another writer's entry.
 func ourFacts(actions []delta.Action) (*facts, error) {
 	for _, a := range actions {
-		if len(a.CommitInfo) == 0 {
+		if !bytes.HasPrefix(a.CommitInfo, []byte("{")) {
 			continue
 		}
-		var probe struct {
-			Mdcalake json.RawMessage `json:"mdcalake"`
+		var info struct {
+			Mdcalake *facts `json:"mdcalake"`
 		}
-		if json.Unmarshal(a.CommitInfo, &probe) != nil || len(probe.Mdcalake) == 0 || bytes.Equal(probe.Mdcalake, []byte("null")) {
-			continue
-		}
-		var f facts
-		if err := json.Unmarshal(probe.Mdcalake, &f); err != nil {
+		if err := json.Unmarshal(a.CommitInfo, &info); err != nil {
 			return nil, fmt.Errorf("commitInfo.mdcalake: %w", err)
+		}
+		f := info.Mdcalake
+		if f == nil {
+			continue
 		}
 		if f.Format > formatVersion {
 			return nil, fmt.Errorf("commitInfo.mdcalake has format %d, this version knows %d: use a newer mdcalake", f.Format, formatVersion)
 		}
-		return &f, nil
+		f.toUTC()
+		return f, nil
 	}
 	return nil, nil
+}
+
+// toUTC makes one time of all the forms in which an entry can write it.
+func (f *facts) toUTC() {
+	utc := func(times ...*time.Time) {
+		for _, t := range times {
+			*t = t.UTC()
+		}
+	}
+	if f.Run != nil {
+		utc(&f.Run.Started, &f.Run.Ended)
+	}
+	if f.Purge != nil {
+		utc(&f.Purge.Before, &f.Purge.Since, &f.Purge.Until)
+	}
+	for i := range f.Coverage {
+		r := &f.Coverage[i]
+		utc(&r.Since, &r.Until, &r.ThroughCreated)
+	}
+	for i := range f.Cursors {
+		utc(&f.Cursors[i].FirstAsked, &f.Cursors[i].At)
+	}
 }
 
 // fold is the state of a lake while its log is being read.
@@ -171,15 +194,16 @@ type fold struct {
 	files      map[string]File    // of activities, by path in the lake
 	odd        map[string]oddFile // of activities too, in a place that is none of ours
 	head       string
-	last       *facts
 	tenant     Tenant
 	ingested   int64
 	revisions  map[string]File
 	quarantine map[string]File
 	removed    map[string]bool // files that our commits removed, by path in the lake
 	runs       map[string]*Run
+	inOrder    []*Run // the same, by first entry
 	coverage   []Rectangle
 	cursors    map[string]Cursor
+	cursorsOf  map[string]map[string]bool // their keys, by run
 	seen       map[string]Sighting
 	erased     map[string]File // hashes of erased ids
 	purges     []Purge
@@ -199,75 +223,112 @@ type chainFault struct {
 func newFold() *fold {
 	return &fold{
 		table: delta.NewSnapshot(), files: map[string]File{}, odd: map[string]oddFile{}, revisions: map[string]File{}, quarantine: map[string]File{}, removed: map[string]bool{},
-		erased: map[string]File{}, pages: map[string]File{}, runs: map[string]*Run{}, cursors: map[string]Cursor{}, seen: map[string]Sighting{},
+		erased: map[string]File{}, pages: map[string]File{}, runs: map[string]*Run{}, cursors: map[string]Cursor{}, cursorsOf: map[string]map[string]bool{}, seen: map[string]Sighting{},
 	}
+}
+
+// parsedEntry is what can be known of an entry without those before it.
+type parsedEntry struct {
+	version int64
+	entry   []byte
+	head    string
+	actions []delta.Action
+	facts   *facts       // nil: another program's entry
+	files   []parsedFile // of activities, in the order of the actions
+	err     error        // why it cannot be folded
+}
+
+// parsedFile is what an action says of a file of activities.
+type parsedFile struct {
+	path  string // in the lake
+	added bool
+	file  File
+	odd   error // why an added file's path is no place of ours
+}
+
+func parseEntry(version int64, entry []byte, actions []delta.Action) *parsedEntry {
+	p := &parsedEntry{version: version, entry: entry, head: sha256Hex(entry), actions: actions}
+	p.facts, p.err = ourFacts(actions)
+	if f := p.facts; f != nil {
+		p.err = errors.Join(f.Revisions.check(revisionsDir), f.Quarantine.check(quarantineDir), f.Erased.check(erasedDir), f.Purge.check(), f.checkPages())
+	}
+	if p.err != nil {
+		p.err = fmt.Errorf("log entry %d: %w", version, p.err)
+		return p
+	}
+	for _, a := range actions {
+		if err := p.parseFile(a); err != nil {
+			p.err = err
+			return p
+		}
+	}
+	return p
+}
+
+func (p *parsedEntry) parseFile(a delta.Action) error {
+	encoded := ""
+	switch {
+	case a.Add != nil:
+		encoded = a.Add.Path
+	case a.Remove != nil:
+		encoded = a.Remove.Path
+	default:
+		return nil
+	}
+	name, err := delta.FilePath(encoded)
+	if err != nil {
+		return err
+	}
+	f := parsedFile{path: activitiesDir + "/" + name, added: a.Add != nil}
+	if f.added {
+		f.file, f.odd = activitiesFile(p.version, name, a.Add)
+	}
+	p.files = append(p.files, f)
+	return nil
 }
 
 // apply folds one entry in.
 func (s *fold) apply(version int64, entry []byte, actions []delta.Action) error {
-	f, err := ourFacts(actions)
-	if err != nil {
-		return fmt.Errorf("log entry %d: %w", version, err)
-	}
-	if f != nil {
-		if err := errors.Join(f.Revisions.check(revisionsDir), f.Quarantine.check(quarantineDir), f.Erased.check(erasedDir), f.Purge.check(), f.checkPages()); err != nil {
-			return fmt.Errorf("log entry %d: %w", version, err)
-		}
+	return s.applyParsed(parseEntry(version, entry, actions))
+}
+
+func (s *fold) applyParsed(p *parsedEntry) error {
+	if p.err != nil {
+		return p.err
 	}
 	// Last of what may fail: version and head must be those of one entry.
-	if err := s.table.Apply(version, actions); err != nil {
+	if err := s.table.Apply(p.version, p.actions); err != nil {
 		return err
 	}
 	if s.onEntry != nil {
-		s.onEntry(version, entry, actions, f)
+		s.onEntry(p.version, p.entry, p.actions, p.facts)
 	}
-	for _, a := range actions {
-		if err := s.applyFile(version, a, f != nil); err != nil {
-			return err
-		}
+	for _, f := range p.files {
+		s.applyFile(f, p.facts != nil)
 	}
-	if f == nil {
-		s.foreign = append(s.foreign, version)
+	if f := p.facts; f == nil {
+		s.foreign = append(s.foreign, p.version)
 	} else {
 		if f.Previous != s.head {
-			s.broken = append(s.broken, chainFault{version: version, want: f.Previous, have: s.head})
+			s.broken = append(s.broken, chainFault{version: p.version, want: f.Previous, have: s.head})
 		}
-		s.applyFacts(version, f)
-		s.last = f
+		s.applyFacts(p.version, f)
 	}
-	s.head = sha256Hex(entry)
+	s.head = p.head
 	return nil
 }
 
-// applyFile folds in what an action says of a file of activities.
-func (s *fold) applyFile(version int64, a delta.Action, ours bool) error {
+func (s *fold) applyFile(f parsedFile, ours bool) {
+	delete(s.files, f.path)
+	delete(s.odd, f.path)
 	switch {
-	case a.Add != nil:
-		name, err := delta.FilePath(a.Add.Path)
-		if err != nil {
-			return err
-		}
-		path := activitiesDir + "/" + name
-		delete(s.files, path)
-		delete(s.odd, path)
-		if file, err := activitiesFile(version, name, a.Add); err != nil {
-			s.odd[path] = oddFile{file, err}
-		} else {
-			s.files[path] = file
-		}
-	case a.Remove != nil:
-		name, err := delta.FilePath(a.Remove.Path)
-		if err != nil {
-			return err
-		}
-		path := activitiesDir + "/" + name
-		delete(s.files, path)
-		delete(s.odd, path)
-		if ours {
-			s.removed[path] = true
-		}
+	case f.added && f.odd != nil:
+		s.odd[f.path] = oddFile{f.file, f.odd}
+	case f.added:
+		s.files[f.path] = f.file
+	case ours:
+		s.removed[f.path] = true
 	}
-	return nil
 }
 
 func (s *fold) applyFacts(version int64, f *facts) {
@@ -297,15 +358,10 @@ func (s *fold) applyFacts(version int64, f *facts) {
 		s.adopt(f.Adopted)
 	}
 	for _, c := range f.Cursors {
-		s.cursors[c.Key] = c
+		s.setCursor(c)
 	}
 	if f.Run != nil {
-		r := *f.Run
-		r.LogVersion = version
-		s.runs[r.RunID] = &r
-		if r.Outcome == OutcomeComplete {
-			s.dropCursors(r.RunID)
-		}
+		s.applyRun(version, *f.Run)
 	}
 	s.coverage = append(s.coverage, f.Coverage...)
 	for h, n := range f.Seen {
@@ -314,10 +370,39 @@ func (s *fold) applyFacts(version int64, f *facts) {
 	}
 }
 
+func (s *fold) applyRun(version int64, r Run) {
+	r.LogVersion = version
+	if known := s.runs[r.RunID]; known != nil {
+		*known = r
+	} else {
+		s.runs[r.RunID] = &r
+		s.inOrder = append(s.inOrder, &r)
+	}
+	if r.Outcome == OutcomeComplete {
+		s.dropCursors(r.RunID)
+	}
+}
+
+func (s *fold) setCursor(c Cursor) {
+	if old, ok := s.cursors[c.Key]; ok {
+		delete(s.cursorsOf[old.RunID], c.Key)
+		if len(s.cursorsOf[old.RunID]) == 0 {
+			delete(s.cursorsOf, old.RunID)
+		}
+	}
+	if s.cursorsOf[c.RunID] == nil {
+		s.cursorsOf[c.RunID] = map[string]bool{}
+	}
+	s.cursors[c.Key], s.cursorsOf[c.RunID][c.Key] = c, true
+}
+
 // dropCursors forgets where a run stood that came to its end: nothing goes on
 // from there.
 func (s *fold) dropCursors(runID string) {
-	maps.DeleteFunc(s.cursors, func(_ string, c Cursor) bool { return c.RunID == runID })
+	for key := range s.cursorsOf[runID] {
+		delete(s.cursors, key)
+	}
+	delete(s.cursorsOf, runID)
 }
 
 // adopt takes over what other programs' entries have done.
@@ -414,10 +499,12 @@ func (s *fold) snapshot(root string) (*Snapshot, error) {
 	if s.table.MetaData != nil {
 		out.TableID = s.table.MetaData.ID
 	}
-	for _, r := range s.runs {
-		out.Runs = append(out.Runs, *r)
+	out.Runs = make([]Run, len(s.inOrder))
+	for i, r := range s.inOrder {
+		out.Runs[i] = *r
 	}
-	slices.SortFunc(out.Runs, func(a, b Run) int {
+	// Nearly in order already, and then it takes one look at each.
+	slices.SortStableFunc(out.Runs, func(a, b Run) int {
 		return cmpOr(a.Started.Compare(b.Started), strings.Compare(a.RunID, b.RunID))
 	})
 	return out, nil

@@ -6,7 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"mdcalake/store/delta"
@@ -30,7 +34,7 @@ func Open(dir string) (*Lake, error) {
 	// The lock comes before the log is read: a file that the snapshot names must
 	// not vanish in between.
 	lake := &Lake{layout: l, readers: lockShared(l.private(readersName))}
-	state, err := readLog(l, nil)
+	state, _, err := openLog(l)
 	if err == nil {
 		lake.snapshot, err = state.snapshot(l.root)
 	}
@@ -97,7 +101,8 @@ func isLake(l layout) (bool, error) {
 	return false, nil
 }
 
-// readLog folds all entries. onEntry, if given, sees each one.
+// readLog folds all entries, whatever a cached fold says. onEntry, if given,
+// sees each one.
 func readLog(l layout, onEntry func(int64, []byte, []delta.Action, *facts)) (*fold, error) {
 	log := logDir{fs: osFS{}, layout: l}
 	versions, err := delta.Versions(log)
@@ -106,24 +111,51 @@ func readLog(l layout, onEntry func(int64, []byte, []delta.Action, *facts)) (*fo
 	}
 	state := newFold()
 	state.onEntry = onEntry
-	return state, state.advance(log, versions)
+	_, err = state.advance(log, versions)
+	return state, err
 }
 
-// advance folds the entries that came since.
-func (s *fold) advance(log logDir, versions []int64) error {
-	for _, v := range versions {
-		if v <= s.table.Version {
-			continue
-		}
-		entry, actions, err := delta.ReadEntry(log, v)
-		if err != nil {
-			return err
-		}
-		if err := s.apply(v, entry, actions); err != nil {
-			return err
+// advance folds the entries that came since, and answers how many bytes they
+// have. Nearly all of the time goes into reading and parsing them, for which
+// none needs another: that is done by all processors, a block ahead of the fold.
+func (s *fold) advance(log logDir, versions []int64) (size int64, err error) {
+	first, _ := slices.BinarySearch(versions, s.table.Version+1)
+	for block := range slices.Chunk(versions[first:], entriesAtOnce) {
+		for _, p := range parseEntries(log, block) {
+			if p.actions == nil {
+				return size, p.err
+			}
+			if err := s.applyParsed(p); err != nil {
+				return size, err
+			}
+			size += int64(len(p.entry))
 		}
 	}
-	return nil
+	return size, nil
+}
+
+func parseEntries(log logDir, versions []int64) []*parsedEntry {
+	parsed := make([]*parsedEntry, len(versions))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(versions)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(versions)); i = next.Add(1) - 1 {
+				parsed[i] = readEntry(log, versions[i])
+			}
+		})
+	}
+	workers.Wait()
+	return parsed
+}
+
+// readEntry reads and parses one entry; without actions, it could not be read.
+func readEntry(log logDir, version int64) *parsedEntry {
+	entry, actions, err := delta.ReadEntry(log, version)
+	if err != nil {
+		return &parsedEntry{err: err}
+	}
+	return parseEntry(version, entry, actions)
 }
 
 // plain takes the operation and the path out of a file error: ours name both.

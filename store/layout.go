@@ -29,6 +29,7 @@ const (
 	lockName      = "lock"
 	readersName   = "readers"
 	headName      = "head"
+	foldName      = "fold"  // the cached fold
 	indexDir      = "index" // the value index
 	pendingPrefix = "pending-"
 	spillPrefix   = "spill-"
@@ -78,6 +79,17 @@ const (
 	// verifyRevisions is how many revisions are compared with activities in one
 	// pass: 20 MiB.
 	verifyRevisions = 200_000
+	// entriesAtOnce is how many entries of the log are parsed before they are
+	// folded: enough for all processors, and few megabytes.
+	entriesAtOnce = 256
+	// foldGrowth is how many bytes of entries the cached fold may be behind while
+	// a writer is at work: parsing them takes some 20 ms. Where the fold itself is
+	// large, it may be behind by an eighth of it, so that writing it again costs
+	// no more than the commits do.
+	foldGrowth = 256 << 10
+	// foldLagBytes and foldLagEntries are what a writer leaves unfolded.
+	foldLagBytes   = 32 << 10
+	foldLagEntries = 16
 	// sideBytes is the memory that quarantined records may take, and that
 	// revisions may take, before they go into a file of their own.
 	sideBytes = 16 << 20

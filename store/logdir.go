@@ -22,18 +22,15 @@ type logDir struct {
 }
 
 func (d logDir) List() ([]string, error) {
-	entries, err := os.ReadDir(d.layout.logDir())
+	dir, err := os.Open(d.layout.logDir())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = e.Name()
-	}
-	return names, nil
+	defer dir.Close()
+	return dir.Readdirnames(-1)
 }
 
 func (d logDir) Read(name string) ([]byte, error) {

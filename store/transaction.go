@@ -369,6 +369,9 @@ func (t *transaction) commit(ctx context.Context, e entryText) (committed bool, 
 	if err == nil {
 		err = t.w.sweepRemoved()
 	}
+	if err == nil {
+		t.w.keepFold()
+	}
 	return true, err
 }
 
@@ -442,11 +445,11 @@ func (t *transaction) abandon() {
 	}
 	// A commit may have become visible though it answered an error: what the log
 	// names stays, so the log is asked again before anything goes.
-	state, err := readLog(t.w.layout, nil)
+	state, cached, err := openLog(t.w.layout)
 	if err != nil {
 		return
 	}
-	t.w.state = state
+	t.w.state, t.w.cached = state, cached
 	if t.w.settleLog() != nil {
 		return // the next writer tidies up
 	}

@@ -40,6 +40,7 @@ type Writer struct {
 	lock   *fileLock // nil while the lake does not exist
 	made   bool      // its directories are there, and durable
 	state  *fold
+	cached cachedFold
 	values *valueIndex
 	open   *Append
 	swept  map[string]bool // replaced files that are deleted already
@@ -90,7 +91,7 @@ func (w *Writer) start() error {
 	if err := w.takeLock(); err != nil {
 		return err
 	}
-	state, err := readLog(w.layout, nil)
+	state, cached, err := openLog(w.layout)
 	if err != nil {
 		return err
 	}
@@ -111,6 +112,7 @@ func (w *Writer) start() error {
 	if err := w.settleLog(); err != nil {
 		return err
 	}
+	w.cached = cached // only now: a lake that may not be written is left as it is
 	return w.sweep()
 }
 
@@ -214,6 +216,7 @@ func (w *Writer) Close() error {
 		w.open.Abort()
 	}
 	w.values.drop()
+	w.leaveFold()
 	err := w.lock.Close()
 	w.lock = nil
 	return err
@@ -290,6 +293,8 @@ func (w *Writer) commit(ctx context.Context, actions []delta.Action, e entryText
 	if err := w.state.apply(version, entry, decoded); err != nil {
 		return err
 	}
+	w.cached.behind += int64(len(entry))
+	w.cached.entries++
 	if werr != nil {
 		return werr
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -49,29 +48,48 @@ func ParseEntryName(name string) (version int64, ok bool) {
 	if !ok || len(digits) != 20 {
 		return 0, false
 	}
+	if strings.Trim(digits, "0123456789") != "" {
+		return 0, false
+	}
 	version, err := strconv.ParseInt(digits, 10, 64)
-	return version, err == nil && version >= 0 && EntryName(version) == name
+	return version, err == nil
 }
 
 // Versions lists the entries, which must run from 0 without a gap: this
 // package never deletes one, and without the first ones the table's state
 // cannot be known.
 func Versions(s Storage) ([]int64, error) {
+	versions, err := listVersions(s)
+	if gap := (*GapError)(nil); errors.As(err, &gap) {
+		// A directory that is read while a writer commits may show the later of two
+		// new entries and not the earlier. A gap that is there is there again.
+		versions, err = listVersions(s)
+	}
+	return versions, err
+}
+
+func listVersions(s Storage) ([]int64, error) {
 	names, err := s.List()
 	if err != nil {
 		return nil, err
 	}
-	var versions []int64
+	have, last := make([]bool, len(names)), int64(-1)
 	for _, name := range names {
-		if v, ok := ParseEntryName(name); ok {
-			versions = append(versions, v)
+		v, ok := ParseEntryName(name)
+		if !ok {
+			continue
+		}
+		last = max(last, v)
+		if v < int64(len(have)) {
+			have[v] = true
 		}
 	}
-	slices.Sort(versions)
-	for i, v := range versions {
-		if v != int64(i) {
-			return nil, &GapError{Missing: int64(i), Last: versions[len(versions)-1]}
+	var versions []int64
+	for v := int64(0); v <= last; v++ {
+		if v >= int64(len(have)) || !have[v] {
+			return nil, &GapError{Missing: v, Last: last}
 		}
+		versions = append(versions, v)
 	}
 	return versions, nil
 }

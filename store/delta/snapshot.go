@@ -51,12 +51,26 @@ type Snapshot struct {
 // the version that did so.
 type Removed struct {
 	Remove
+	Name    string // decoded path
 	Version int64
 }
 
 // NewSnapshot is the state before the first entry.
 func NewSnapshot() *Snapshot {
 	return &Snapshot{Version: -1, Txns: map[string]Txn{}, files: map[string]File{}, removed: map[string]Removed{}}
+}
+
+// RestoreSnapshot puts together a snapshot from what its exported fields, Files
+// and Removed have told.
+func RestoreSnapshot(s Snapshot, files []File, removed []Removed) *Snapshot {
+	s.files, s.removed = make(map[string]File, len(files)), make(map[string]Removed, len(removed))
+	for _, f := range files {
+		s.files[f.Name] = f
+	}
+	for _, r := range removed {
+		s.removed[r.Name] = r
+	}
+	return &s
 }
 
 // Apply moves the snapshot on by the entry of the next version. After an error
@@ -95,7 +109,7 @@ func (s *Snapshot) Apply(version int64, actions []Action) error {
 				return err
 			}
 			delete(s.files, name)
-			s.removed[name] = Removed{Remove: *a.Remove, Version: version}
+			s.removed[name] = Removed{Remove: *a.Remove, Name: name, Version: version}
 		}
 	}
 	if version == 0 && (s.MetaData == nil || s.Protocol.MinReaderVersion == 0) {
