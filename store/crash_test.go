@@ -25,7 +25,7 @@ type batch struct {
 	bad     []string
 	pages   []string // bodies that are kept
 	// do is a verb that adds nothing; the run then consists of it alone.
-	do     func(w *store.Writer, runID string) error
+	do     func(dir string, w *store.Writer, runID string) error
 	cursor int // bytes that the service gave to go on with
 }
 
@@ -52,7 +52,7 @@ func performRun(dir string, o store.WriterOptions, runID string, batches run, ac
 	}
 	defer w.Close()
 	if len(batches) == 1 && batches[0].do != nil {
-		if err := batches[0].do(w, runID); err != nil {
+		if err := batches[0].do(dir, w, runID); err != nil {
 			return err
 		}
 		acknowledged()
@@ -143,9 +143,18 @@ func person(from int) []storetest.Record {
 	return append(records, other)
 }
 
-func purge(q store.PurgeRequest) func(w *store.Writer, runID string) error {
-	return func(w *store.Writer, runID string) error {
-		plan, err := w.PlanPurge(context.Background(), q)
+func planPurge(dir string, q store.PurgeRequest) (*store.PurgePlan, error) {
+	l, err := store.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	return l.PlanPurge(context.Background(), q)
+}
+
+func purge(q store.PurgeRequest) func(dir string, w *store.Writer, runID string) error {
+	return func(dir string, w *store.Writer, runID string) error {
+		plan, err := planPurge(dir, q)
 		if err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ import (
 // lake's directory.
 type Lake struct {
 	layout   layout
+	state    *fold
 	snapshot *Snapshot
 	readers  *fileLock
 }
@@ -36,6 +37,7 @@ func Open(dir string) (*Lake, error) {
 	lake := &Lake{layout: l, readers: lockShared(l.private(readersName))}
 	state, _, err := openLog(l)
 	if err == nil {
+		lake.state = state
 		lake.snapshot, err = state.snapshot(l.root)
 	}
 	if err != nil {

@@ -70,18 +70,18 @@ var purgeColumns = []struct {
 	column int
 }{{"user_name", UserName}, {"actor_id", ActorID}, {"actor_name", ActorName}}
 
-// PlanPurge looks for what is to be erased. It reads the whole lake for a
-// person, and only what it must for a day.
-func (w *Writer) PlanPurge(ctx context.Context, q PurgeRequest) (*PurgePlan, error) {
+// PlanPurge looks for what is to be erased and changes nothing. It reads the
+// whole lake for a person, and only what it must for a day.
+func (l *Lake) PlanPurge(ctx context.Context, q PurgeRequest) (*PurgePlan, error) {
 	if err := q.check(); err != nil {
 		return nil, err
 	}
 	p := &PurgePlan{
-		request: q, version: w.state.table.Version, ByColumn: map[string]int64{},
+		request: q, version: l.state.table.Version, ByColumn: map[string]int64{},
 		rows: map[string]map[int32]bool{}, sides: map[string]map[int64]bool{}, erased: map[erasedHash]string{},
 	}
 	p.Reason = q.Reason
-	s := &purgeSearch{w: w, plan: p, first: math.MaxInt64, last: math.MinInt64}
+	s := &purgeSearch{layout: l.layout, state: l.state, plan: p, first: math.MaxInt64, last: math.MinInt64}
 	if q.User != "" {
 		p.Kind = PurgeUser
 		s.name = strings.ToLower(q.User)
@@ -93,8 +93,10 @@ func (w *Writer) PlanPurge(ctx context.Context, q PurgeRequest) (*PurgePlan, err
 		p.Before = q.Before.UTC().Truncate(24 * time.Hour)
 		s.before = p.Before.UnixMilli()
 	}
-	if err := s.do(ctx); err != nil {
-		return nil, w.fault("plan a purge of lake", err)
+	if err := s.do(ctx); ctx.Err() != nil {
+		return nil, ctx.Err()
+	} else if err != nil {
+		return nil, &LakeError{Op: "plan a purge of lake", Path: l.layout.root, Err: err}
 	}
 	return p, nil
 }
@@ -113,7 +115,8 @@ func (q PurgeRequest) check() error {
 
 // purgeSearch walks through the lake for a plan.
 type purgeSearch struct {
-	w      *Writer
+	layout layout
+	state  *fold
 	plan   *PurgePlan
 	before int64  // ms; of PurgeOlder
 	name   string // lower case; of PurgeUser
@@ -132,7 +135,7 @@ func (s *purgeSearch) do(ctx context.Context) error {
 	p := s.plan
 	if p.Kind == PurgeOlder {
 		s.last = s.before
-		if since, _ := coverageSpan(s.w.state.coverage); !since.IsZero() {
+		if since, _ := coverageSpan(s.state.coverage); !since.IsZero() {
 			s.first = min(s.first, since.UnixMilli())
 		}
 		s.first = min(s.first, s.before)
@@ -142,7 +145,7 @@ func (s *purgeSearch) do(ctx context.Context) error {
 	}
 	for _, path := range p.paths() {
 		p.Files++
-		p.Bytes += s.w.fileSize(path)
+		p.Bytes += s.state.fileSize(path)
 	}
 	return nil
 }
@@ -152,8 +155,8 @@ func (p *PurgePlan) paths() []string {
 	return slices.Concat(p.whole, sortedKeys(p.rows), sortedKeys(p.sides))
 }
 
-func (w *Writer) fileSize(path string) int64 {
-	for _, table := range []map[string]File{w.state.files, w.state.revisions, w.state.quarantine} {
+func (s *fold) fileSize(path string) int64 {
+	for _, table := range []map[string]File{s.files, s.revisions, s.quarantine} {
 		if f, ok := table[path]; ok {
 			return f.Size
 		}
@@ -171,7 +174,7 @@ func (s *purgeSearch) found(first, last int64) {
 func (s *purgeSearch) activities(ctx context.Context) error {
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
-	for _, f := range sortedFiles(s.w.state.files) {
+	for _, f := range sortedFiles(s.state.files) {
 		if s.name == "" {
 			if int64(f.Partition.Day+1)*dayMillis <= s.before {
 				s.plan.whole = append(s.plan.whole, f.Path)
@@ -188,7 +191,7 @@ func (s *purgeSearch) activities(ctx context.Context) error {
 // personIn finds the rows of a person in a file, and counts those of others
 // that name the person.
 func (s *purgeSearch) personIn(ctx context.Context, f File) error {
-	err := readRows(ctx, s.w.layout.path(f.Path), func(r *Row, index int64) error {
+	err := readRows(ctx, s.layout.path(f.Path), func(r *Row, index int64) error {
 		columns := s.matches(r)
 		if len(columns) == 0 {
 			if containsFold(r.Text, s.name) {
@@ -238,8 +241,8 @@ func (s *purgeSearch) revisions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range sortedFiles(s.w.state.revisions) {
-		err := readRows(ctx, s.w.layout.path(f.Path), func(r *Row, index int64) error {
+	for _, f := range sortedFiles(s.state.revisions) {
+		err := readRows(ctx, s.layout.path(f.Path), func(r *Row, index int64) error {
 			_, gone := s.plan.erased[erasedID(r.id())]
 			goes := gone || orphans[string(r.id())]
 			switch {
@@ -279,8 +282,8 @@ func (s *purgeSearch) orphans(ctx context.Context) (map[string]bool, error) {
 		return nil, nil
 	}
 	young := map[string]bool{}
-	for _, f := range sortedFiles(s.w.state.revisions) {
-		err := readIDs(ctx, s.w.layout.path(f.Path), func(id string) { young[strings.Clone(id)] = true })
+	for _, f := range sortedFiles(s.state.revisions) {
+		err := readIDs(ctx, s.layout.path(f.Path), func(id string) { young[strings.Clone(id)] = true })
 		if err != nil {
 			return nil, readFault(ctx, f.Path, err)
 		}
@@ -290,7 +293,7 @@ func (s *purgeSearch) orphans(ctx context.Context) (map[string]bool, error) {
 	}
 	orphans := map[string]bool{}
 	for _, path := range s.plan.whole {
-		err := readIDs(ctx, s.w.layout.path(path), func(id string) {
+		err := readIDs(ctx, s.layout.path(path), func(id string) {
 			if young[id] {
 				orphans[strings.Clone(id)] = true
 			}
@@ -305,9 +308,9 @@ func (s *purgeSearch) orphans(ctx context.Context) (map[string]bool, error) {
 // quarantine finds bad records: of a day by when they were first seen, since
 // nothing else is known of their time; of a person by the name in their bytes.
 func (s *purgeSearch) quarantine(ctx context.Context) error {
-	for _, f := range sortedFiles(s.w.state.quarantine) {
+	for _, f := range sortedFiles(s.state.quarantine) {
 		row := int64(0)
-		err := readQuarantine(ctx, s.w.layout.path(f.Path), func(q *quarantineRow) error {
+		err := readQuarantine(ctx, s.layout.path(f.Path), func(q *quarantineRow) error {
 			if s.name != "" && namesIn(q.Bytes, s.name) || s.name == "" && q.firstSeen < s.before {
 				s.markSide(f.Path, row)
 				s.plan.Quarantine++

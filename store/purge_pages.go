@@ -11,7 +11,7 @@ import (
 
 // keptPages finds the kept pages that hold a record that goes.
 func (s *purgeSearch) keptPages(ctx context.Context) error {
-	for _, f := range sortedFiles(s.w.state.pages) {
+	for _, f := range sortedFiles(s.state.pages) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -30,7 +30,7 @@ func (s *purgeSearch) keptPages(ctx context.Context) error {
 var errFound = errors.New("found")
 
 func (s *purgeSearch) pageHolds(path string) (bool, error) {
-	body, err := readPage(s.w.layout.path(path))
+	body, err := readPage(s.layout.path(path))
 	if err != nil {
 		return false, err
 	}

@@ -49,7 +49,7 @@ func mustPurge(t *testing.T, dir string, q store.PurgeRequest) *store.PurgePlan 
 		t.Fatal(err)
 	}
 	defer w.Close()
-	plan, err := w.PlanPurge(context.Background(), q)
+	plan, err := planPurge(dir, q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestAReaderUnderWayKeepsErasedFilesUntilItEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	plan, err := w.PlanPurge(context.Background(), store.PurgeRequest{User: ada, Reason: "ticket 7"})
+	plan, err := planPurge(dir, store.PurgeRequest{User: ada, Reason: "ticket 7"})
 	if err == nil {
 		_, err = w.Purge(context.Background(), plan, store.Run{RunID: "purge"})
 	}
@@ -209,15 +209,15 @@ func TestAPurgeThatIsNotAllowed(t *testing.T) {
 	for name, q := range map[string]store.PurgeRequest{
 		"nothing": {}, "both": {User: "x", Before: time.UnixMilli(base)}, "a reason that names the person": {User: ada, Reason: "erase ada@contoso.EXAMPLE"},
 	} {
-		if _, err := w.PlanPurge(context.Background(), q); err == nil {
+		if _, err := planPurge(dir, q); err == nil {
 			t.Errorf("%s is taken", name)
 		}
 	}
-	plan, err := w.PlanPurge(context.Background(), store.PurgeRequest{User: "nobody@contoso.example", Reason: "r"})
+	plan, err := planPurge(dir, store.PurgeRequest{User: "nobody@contoso.example", Reason: "r"})
 	if err != nil || !plan.Empty() {
 		t.Errorf("a stranger: %v, %v", plan, err)
 	}
-	plan, err = w.PlanPurge(context.Background(), store.PurgeRequest{User: ada, Reason: "r"})
+	plan, err = planPurge(dir, store.PurgeRequest{User: ada, Reason: "r"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -226,6 +226,7 @@ type summaryJSON struct {
 	Duplicates    int64            `json:"duplicates"`
 	Revisions     int64            `json:"revisions"`
 	Quarantined   int64            `json:"quarantined"`
+	Erased        int64            `json:"erased"` // refused: a purge has erased them
 	OutsideWindow int64            `json:"outside_window"`
 	Bytes         int64            `json:"bytes"`
 	Seconds       float64          `json:"seconds"`
@@ -243,7 +244,7 @@ func writeSummary(c console, path string, s *ingest.Summary, failure error) erro
 	out := summaryJSON{
 		RunID: s.Run.RunID, Outcome: s.Run.Outcome, Windows: s.Windows, Finished: s.Finished, Kept: s.Kept, Failed: []failedJSON{},
 		Requests: s.Run.Requests, Records: s.Run.Records, Added: s.Run.Added, Duplicates: s.Run.Duplicates, Revisions: s.Run.Revisions,
-		Quarantined: s.Run.Quarantined, OutsideWindow: s.OutsideWindow, Bytes: s.Run.Bytes, Seconds: s.Elapsed.Seconds(), Drift: s.Run.Drift, Head: s.Head,
+		Quarantined: s.Run.Quarantined, Erased: s.Run.Erased, OutsideWindow: s.OutsideWindow, Bytes: s.Run.Bytes, Seconds: s.Elapsed.Seconds(), Drift: s.Run.Drift, Head: s.Head,
 	}
 	if out.Drift == nil {
 		out.Drift = map[string]int64{}

@@ -150,8 +150,12 @@ func (p *progress) summary(lake string, s *ingest.Summary, known int64) {
 	if sec := s.Elapsed.Seconds(); sec > 0.05 {
 		rate = fmt.Sprintf(" (%s a second)", count(int64(float64(r.Records)/sec)))
 	}
-	fmt.Fprintf(p.c.err, "%s %s in %s%s: %s new, %s, %s, %s quarantined\n", verbDone(r), things(r.Records, "record", "records"),
-		s.Elapsed.Round(10*time.Millisecond), rate, count(r.Added), things(r.Duplicates, "duplicate", "duplicates"), things(r.Revisions, "revision", "revisions"), count(r.Quarantined))
+	refused := ""
+	if r.Erased > 0 {
+		refused = fmt.Sprintf(", %s refused that a purge has erased", count(r.Erased))
+	}
+	fmt.Fprintf(p.c.err, "%s %s in %s%s: %s new, %s, %s, %s quarantined%s\n", verbDone(r), things(r.Records, "record", "records"),
+		s.Elapsed.Round(10*time.Millisecond), rate, count(r.Added), things(r.Duplicates, "duplicate", "duplicates"), things(r.Revisions, "revision", "revisions"), count(r.Quarantined), refused)
 	if r.Verb != "import" {
 		kept := ""
 		if s.Kept > 0 {

@@ -50,12 +50,10 @@ func runPurge(ctx *cli.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	w, err := openExisting(ctx)
-	if err != nil {
+	if err := mayAsk(ctx, c, "erase this for good"); err != nil {
 		return err
 	}
-	defer w.Close()
-	plan, err := w.PlanPurge(ctx.Context, request)
+	plan, err := planPurge(ctx, request)
 	if err != nil {
 		return err
 	}
@@ -71,6 +69,11 @@ func runPurge(ctx *cli.Context, c console) error {
 	if err := confirm(ctx, c, "erase this for good"); err != nil {
 		return err
 	}
+	w, err := openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
 	started := time.Now()
 	receipt, err := w.Purge(ctx.Context, plan, store.Run{
 		RunID: store.NewRunID(started), Started: started.UTC().Truncate(time.Millisecond), Ended: time.Now().UTC().Truncate(time.Millisecond),
@@ -81,6 +84,17 @@ func runPurge(ctx *cli.Context, c console) error {
 	}
 	fmt.Fprintf(c.err, "purge %d is in the log, head %d:%s\n", receipt.Version, receipt.Version, receipt.Head)
 	return waitForReaders(ctx.Context, c, w, ctx.Duration("wait"))
+}
+
+// planPurge reads the lake as a query does.
+func planPurge(ctx *cli.Context, q store.PurgeRequest) (*store.PurgePlan, error) {
+	boundMemory()
+	lake, err := store.Open(ctx.String("lake"))
+	if err != nil {
+		return nil, err
+	}
+	defer lake.Close()
+	return lake.PlanPurge(ctx.Context, q)
 }
 
 func purgeRequest(ctx *cli.Context, now time.Time) (store.PurgeRequest, error) {
@@ -126,13 +140,19 @@ func describePurge(w io.Writer, p *store.PurgePlan) {
 	}
 }
 
-// confirm asks on the terminal; elsewhere --yes has to be given.
+// mayAsk refuses early what would have to be confirmed where nobody can be
+// asked.
+func mayAsk(ctx *cli.Context, c console, what string) error {
+	if _, ok := terminal(c.in); ok || ctx.Bool("yes") || ctx.Bool("dry-run") {
+		return nil
+	}
+	return usage("look at it with --dry-run, then give --yes", "nobody can be asked whether to %s", what)
+}
+
+// confirm asks on the terminal, unless --yes is given.
 func confirm(ctx *cli.Context, c console, what string) error {
 	if ctx.Bool("yes") {
 		return nil
-	}
-	if _, ok := terminal(c.in); !ok {
-		return usage("look at it with --dry-run, then give --yes", "nobody can be asked whether to %s", what)
 	}
 	fmt.Fprintf(c.err, "Type yes to %s: ", what)
 	answer, err := bufio.NewReader(c.in).ReadString('\n')
