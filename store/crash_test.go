@@ -211,7 +211,7 @@ var crashScripts = []struct {
 	},
 	{
 		"commits that are worth a cached fold", []run{{{records: few(0, 2)}}},
-		[]run{{{records: []storetest.Record{revised(few(0, 1)[0], 5)}, cursor: 300 << 10}, {records: few(2, 1), cursor: 30 << 10}}, {{records: few(3, 1)}}},
+		[]run{{{records: []storetest.Record{revised(few(0, 1)[0], 5)}, cursor: 300 << 10}, {records: few(3, 1), cursor: 30 << 10}}, {{records: few(5, 1)}}},
 	},
 }
 

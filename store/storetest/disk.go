@@ -350,7 +350,7 @@ func (f *diskFile) Close() error {
 type Survival func() bool
 
 // Nothing survives that was not synced; Everything does but for the bytes of
-// files; Some is a throw of dice.
+// files, of which half do; Some is a throw of dice.
 func Nothing() bool    { return false }
 func Everything() bool { return true }
 
@@ -361,8 +361,8 @@ func Some(seed uint64) Survival {
 }
 
 // LosePower leaves on the real disk what was durable, and of the rest what
-// survives. The bytes of a file that were not synced are lost, or torn. No
-// file may be open.
+// survives. The bytes of a file that were not synced are lost, torn, or by luck
+// all there. No file may be open.
 func (d *Disk) LosePower(survives Survival) {
 	d.t.Helper()
 	d.mu.Lock()
@@ -393,6 +393,9 @@ func (n *node) settle(survives Survival, done map[*node]bool) {
 			keep := n.synced
 			if survives() {
 				keep += (len(n.data) - n.synced) / 2
+				if !survives() { // of Everything, the other half does not
+					keep = len(n.data)
+				}
 			}
 			n.data = n.data[:keep:keep]
 		}
