@@ -50,6 +50,7 @@ type batch struct {
 	revisions  sideRows[revisionRow]
 	quarantine sideRows[Quarantined]
 	bad        map[[32]byte]bool // of this batch
+	released   map[[32]byte]bool // from the quarantine
 	seen       map[string]int64
 	tenants    map[int64]bool
 }
@@ -92,7 +93,7 @@ func (w *Writer) Begin(run Run) (*Append, error) {
 }
 
 func (a *Append) newBatch() {
-	a.batch = batch{bad: map[[32]byte]bool{}, seen: map[string]int64{}, tenants: map[int64]bool{}}
+	a.batch = batch{bad: map[[32]byte]bool{}, released: map[[32]byte]bool{}, seen: map[string]int64{}, tenants: map[int64]bool{}}
 	a.contested, a.contestedMemory, a.claims = map[Partition]*cell{}, 0, newClaims()
 	a.ingested, a.memory, a.batchRows = 0, 0, 0
 }
@@ -358,7 +359,7 @@ func (a *Append) quarantine(ctx context.Context, q Quarantined) ([]Quarantined, 
 		return nil, nil
 	}
 	sum := sha256.Sum256(q.Bytes)
-	if known[sum] || a.batch.bad[sum] {
+	if known[sum] && !a.batch.released[sum] || a.batch.bad[sum] {
 		a.run.Duplicates++
 		a.batch.seen[hex.EncodeToString(sum[:])]++
 		return nil, nil

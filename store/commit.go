@@ -182,7 +182,7 @@ func (a *Append) drain(ctx context.Context) error {
 
 // endBatch makes room for the next one, after a commit.
 func (a *Append) endBatch(changed change) {
-	a.dedupe.committed(changed, a.batch.bad)
+	a.dedupe.committed(changed, a.batch.bad, a.batch.released)
 	a.newBatch()
 	a.spill.Close()
 	a.spill = nil

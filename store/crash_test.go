@@ -26,7 +26,8 @@ type batch struct {
 	pages   []string // bodies that are kept
 	// do is a verb that adds nothing; the run then consists of it alone.
 	do     func(dir string, w *store.Writer, runID string) error
-	cursor int // bytes that the service gave to go on with
+	cursor int  // bytes that the service gave to go on with
+	retry  bool // the quarantine is looked at again
 }
 
 type run []batch
@@ -111,6 +112,10 @@ func add(a *store.Append, b batch) error {
 			return err
 		}
 	}
+	if b.retry {
+		_, _, err := a.Requarantine(context.Background(), storetest.Lift)
+		return err
+	}
 	return nil
 }
 
@@ -175,6 +180,9 @@ func few(from, n int) []storetest.Record {
 	return out
 }
 
+// liftable are bytes that were quarantined though they are a record.
+func liftable(r storetest.Record) string { return string(r.Bytes()) }
+
 // crashScripts are the lakes to begin with and the runs that are interrupted.
 var crashScripts = []struct {
 	name   string
@@ -203,6 +211,14 @@ var crashScripts = []struct {
 	{
 		"several commits in one run, and another run", []run{{{records: few(0, 2)}}},
 		[]run{{{records: few(2, 2)}, {}, {records: []storetest.Record{revised(few(2, 1)[0], 5)}, bad: []string{"z"}}}, {{records: []storetest.Record{revised(few(2, 1)[0], 9)}}}},
+	},
+	{
+		"records that leave the quarantine", []run{{{records: few(0, 1), bad: []string{"x", liftable(few(1, 1)[0]), "y"}}, {bad: []string{liftable(revised(few(0, 1)[0], 5)), "z"}}}},
+		[]run{{{retry: true}}},
+	},
+	{
+		"the last ones that leave it, and new ones", []run{{{bad: []string{liftable(few(0, 1)[0])}}}},
+		[]run{{{records: few(2, 1), bad: []string{"x"}, retry: true}, {bad: []string{"y"}}, {retry: true}}},
 	},
 	{"the first kept page of a new lake", nil, []run{{{records: few(0, 1), pages: []string{"body"}}}}},
 	{

@@ -485,6 +485,10 @@ func (s *fold) names(rel string) bool {
 	return inTable && s.table.Has(name)
 }
 
+// knows says whether the log names the file, now or earlier. A file that a
+// commit has removed is not to be swept as one that was never committed.
+func (s *fold) knows(rel string) bool { return s.names(rel) || s.removed[rel] }
+
 // snapshot is what a reader gets.
 func (s *fold) snapshot(root string) (*Snapshot, error) {
 	out := &Snapshot{

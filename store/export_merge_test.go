@@ -84,8 +84,8 @@ func MergeRevisions(root string, paths []string, out string) error {
 	return checkMerge(context.Background(), layout{root: root}, in, []string{out}, tallyTable)
 }
 
-// QuarantineRow is a row of a file of quarantine.
-type QuarantineRow struct {
+// StoredQuarantine is a row of a file of quarantine.
+type StoredQuarantine struct {
 	Quarantined
 	RunID     string
 	FirstSeen int64
@@ -110,9 +110,9 @@ func MergeQuarantine(root string, paths []string, out string) error {
 }
 
 // ReadQuarantine reads a file of quarantine.
-func ReadQuarantine(path string) (rows []QuarantineRow, err error) {
+func ReadQuarantine(path string) (rows []StoredQuarantine, err error) {
 	err = readQuarantine(context.Background(), path, func(r *quarantineRow) error {
-		rows = append(rows, QuarantineRow{r.Quarantined, r.runID, r.firstSeen})
+		rows = append(rows, StoredQuarantine{r.Quarantined, r.runID, r.firstSeen})
 		return nil
 	})
 	return rows, err

@@ -265,7 +265,7 @@ func TestMergedQuarantineKeepsWhoSawItFirst(t *testing.T) {
 	defer l.Close()
 	out := t.TempDir()
 	var paths []string
-	var want []store.QuarantineRow
+	var want []store.StoredQuarantine
 	for i, f := range l.Snapshot().Quarantine {
 		path := filepath.Join(l.Snapshot().Root, filepath.FromSlash(f.Path))
 		rows, err := store.ReadQuarantine(path)

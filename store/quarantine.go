@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -146,7 +145,7 @@ func readQuarantine(ctx context.Context, path string, each func(*quarantineRow) 
 		position, ok5 := b.Column(4).(*array.Int32)
 		first, ok6 := b.Column(5).(*array.Timestamp)
 		if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 {
-			return errors.New("its columns have other types than ours")
+			return errOtherTypes
 		}
 		for i := range int(b.NumRows()) {
 			r := &quarantineRow{

@@ -74,7 +74,7 @@ type Run struct {
 	Started        time.Time `json:"started"`
 	Ended          time.Time `json:"ended,omitzero"` // zero: it never said that it ended
 	Outcome        string    `json:"outcome"`        // "running", "complete", "partial", "interrupted", "failed"
-	Verb           string    `json:"verb"`           // "ingest" or "import"
+	Verb           string    `json:"verb"`           // "ingest", "import", "quarantine retry"
 	Host           string    `json:"host,omitempty"`
 	CredentialKind string    `json:"credential_kind,omitempty"`
 	ClientID       string    `json:"client_id,omitempty"`

@@ -392,7 +392,7 @@ func (w *Writer) sweepPending(pending string) error {
 			continue
 		}
 		names := []string{tempName(rel)}
-		if !w.committed(rel) {
+		if !w.state.knows(rel) {
 			names = append(names, rel)
 		}
 		for _, name := range names {
@@ -424,10 +424,6 @@ func ownName(rel string) bool {
 	return path.Clean(rel) == rel && filepath.IsLocal(filepath.FromSlash(rel)) && strings.HasSuffix(rel, ".parquet") &&
 		strings.HasPrefix(path.Base(rel), "part-") && (first == activitiesDir || first == revisionsDir || first == quarantineDir || first == erasedDir)
 }
-
-// committed says whether the log names the file, now or earlier; a file that
-// was removed by a commit is not this sweep's.
-func (w *Writer) committed(rel string) bool { return w.state.names(rel) || w.state.removed[rel] }
 
 func (w *Writer) removeIfThere(rel string) error {
 	err := w.opts.FS.Remove(w.layout.path(rel))
