@@ -204,6 +204,9 @@ func newParents(root string) []string {
 	}
 }
 
+// Version is the last entry of the log; -1 for a lake without one.
+func (w *Writer) Version() int64 { return w.state.table.Version }
+
 // Snapshot is the lake as the last commit left it.
 func (w *Writer) Snapshot() (*Snapshot, error) {
 	s, err := w.state.snapshot(w.layout.root)
@@ -221,6 +224,13 @@ func (w *Writer) Close() error {
 	w.lock = nil
 	return err
 }
+
+// nextIngested is the `ingested` of the next commit: whole milliseconds, and
+// always more than the commit's before, whatever the clock says.
+func (w *Writer) nextIngested() int64 { return max(w.opts.Clock().UnixMilli(), w.state.ingested+1) }
+
+// now is the clock as the ledger writes it.
+func (w *Writer) now() time.Time { return w.opts.Clock().UTC().Truncate(time.Millisecond) }
 
 // CheckTenant says whether records of this API host may go into the lake,
 // before any is fetched.
