@@ -165,7 +165,9 @@ func (s *lakeStatus) cells(files []store.File) {
 // text is the status for people: a line of a kind.
 func (s *lakeStatus) text(lake string) string {
 	var b strings.Builder
-	line := func(name, format string, args ...any) { fmt.Fprintf(&b, "%-11s"+format+"\n", append([]any{name}, args...)...) }
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-11s"+format+"\n", append([]any{name}, args...)...)
+	}
 	line("lake", "%s", lake+s.tenant())
 	line("at rest", "%s", s.rest())
 	if s.Commits == 0 {
