@@ -145,7 +145,11 @@ func (c *compaction) mergeStep(ctx context.Context, m Merge, files []File, limit
 	var made []newFile
 	var f *openFile
 	var outputs []string
+	stats := emptyStats()
 	paths := pathsOf(files)
+	if err := c.intact(files); err != nil {
+		return nil, err
+	}
 	in, err := mergeCell(ctx, c.w.layout, paths, &cutter{
 		limit: limit,
 		begin: func() (*tableWriter, error) {
@@ -164,6 +168,7 @@ func (c *compaction) mergeStep(ctx context.Context, m Merge, files []File, limit
 			}
 			made, outputs = append(made, f.newFile(f.table.rows, f.table.stats)), append(outputs, f.path)
 			c.sum.Written += f.sink.size
+			stats.join(f.table.stats)
 			f = nil
 			return nil
 		},
@@ -175,6 +180,9 @@ func (c *compaction) mergeStep(ctx context.Context, m Merge, files []File, limit
 		return nil, err
 	}
 	if err := checkMerge(ctx, c.w.layout, in, outputs, tallyTable); err != nil {
+		return nil, err
+	}
+	if err := fits(files, in.rows, stats); err != nil {
 		return nil, err
 	}
 	for _, path := range paths {
@@ -194,6 +202,9 @@ func pathsOf(files []File) []string {
 }
 
 func (c *compaction) revisions(ctx context.Context, m Merge) error {
+	if err := c.intact(m.Files); err != nil {
+		return err
+	}
 	name, err := c.tx.reserveOne(c.tx.sideName(revisionsDir))
 	if err != nil {
 		return err
@@ -209,7 +220,20 @@ func (c *compaction) revisions(ctx context.Context, m Merge) error {
 	return c.replaceSide(ctx, m, f, in, f.table.stats, tallyTable)
 }
 
+// intact looks at files before they are merged.
+func (c *compaction) intact(files []File) error {
+	for _, f := range files {
+		if err := c.w.layout.intact(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (c *compaction) quarantine(ctx context.Context, m Merge) error {
+	if err := c.intact(m.Files); err != nil {
+		return err
+	}
 	name, err := c.tx.reserveOne(c.tx.sideName(quarantineDir))
 	if err != nil {
 		return err
@@ -232,6 +256,12 @@ func (c *compaction) quarantine(ctx context.Context, m Merge) error {
 
 // replaceSide puts a file of a side table in the place of those it was made of.
 func (c *compaction) replaceSide(ctx context.Context, m Merge, f *openFile, in tally, stats Stats, read func(context.Context, layout, string, *tally) error) error {
+	if m.Table == quarantineDir {
+		stats = joined(m.Files) // its rows have nothing to bound
+	}
+	if err := fits(m.Files, in.rows, stats); err != nil {
+		return f.abandon(err)
+	}
 	if err := c.tx.finishSide(f, in.rows, stats); err != nil {
 		return err
 	}

@@ -258,7 +258,7 @@ func parseEntry(version int64, entry []byte, actions []delta.Action) *parsedEntr
 	}
 	for _, a := range actions {
 		if err := p.parseFile(a); err != nil {
-			p.err = err
+			p.err = fmt.Errorf("log entry %d: %w", version, err)
 			return p
 		}
 	}

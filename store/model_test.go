@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -323,9 +324,14 @@ func modelRun(t tb, root string, o store.WriterOptions, commits []commit) {
 
 // other does a verb that adds nothing.
 func other(dir string, w *store.Writer, c commit, runID string) error {
-	if _, err := os.Stat(dir); os.IsNotExist(err) {
+	l, err := store.Open(dir)
+	if errors.Is(err, store.ErrNotALake) {
 		return nil
 	}
+	if err != nil {
+		return err
+	}
+	l.Close()
 	switch c.verb {
 	case "purge":
 		return purge(store.PurgeRequest{User: fmt.Sprintf("user%d", c.variant), Reason: "a test"})(dir, w, runID)

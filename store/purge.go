@@ -392,9 +392,12 @@ func (t *transaction) carryOut(ctx context.Context, p *PurgePlan) error {
 		}
 	}
 	for _, path := range sortedKeys(p.sides) {
-		rewrite := t.rewriteRevisions
+		rewrite, f := t.rewriteRevisions, t.w.state.revisions[path]
 		if sideDir(path) == quarantineDir {
-			rewrite = t.rewriteQuarantine
+			rewrite, f = t.rewriteQuarantine, t.w.state.quarantine[path]
+		}
+		if err := t.w.layout.intact(f); err != nil {
+			return err
 		}
 		if err := rewrite(ctx, path, p.sides[path]); err != nil {
 			return err

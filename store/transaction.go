@@ -203,11 +203,16 @@ func (t *transaction) remove(path string) error {
 func (t *transaction) rewrite(ctx context.Context, path string, without map[int32]bool) error {
 	t.mu.Lock()
 	f, fresh := t.adds[path]
+	committed := t.w.state.files[path]
 	if !fresh {
-		committed := t.w.state.files[path]
 		f = newFile{partition: committed.Partition, rows: committed.Rows, level: committed.Level}
 	}
 	t.mu.Unlock()
+	if !fresh {
+		if err := t.w.layout.intact(committed); err != nil {
+			return err
+		}
+	}
 	if int64(len(without)) < f.rows {
 		if err := t.copyFile(ctx, f, path, without); err != nil {
 			return err
