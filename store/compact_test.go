@@ -141,6 +141,10 @@ func TestAPlanSaysWhatItCosts(t *testing.T) {
 	if have := p.Merges[1].String(); have != say {
 		t.Errorf("%s\nwant %s", have, say)
 	}
+	many := &store.Snapshot{Files: files(64, func(n string) store.File { return file(today-20, n, 100) })}
+	if have := store.PlanCompaction(many, store.CompactOptions{All: true, Now: noon}).Totals().Written; have != 2*64*bytesOf(100) {
+		t.Errorf("64 files: %d bytes written, want each twice", have)
+	}
 	one := store.PlanCompaction(s, store.CompactOptions{Budget: 700_000, Now: noon})
 	if len(one.Merges) != 1 || one.Deferred != 1 {
 		t.Errorf("%v, %d deferred", planned(one), one.Deferred)
@@ -186,11 +190,16 @@ func apply(s *store.Snapshot, p store.CompactionPlan, maxFile, more int64) {
 	s.Files, s.Revisions, s.Quarantine = change(s.Files, "activities"), change(s.Revisions, "revisions"), change(s.Quarantine, "quarantine")
 }
 
+// drawRows is a size of any order.
+func drawRows(t *rapid.T) int64 {
+	return int64(1)<<rapid.IntRange(0, 14).Draw(t, "order") + int64(rapid.IntRange(0, 9).Draw(t, "rows"))
+}
+
 func drawSnapshot(t *rapid.T) *store.Snapshot {
 	s := &store.Snapshot{}
 	for d := range int32(rapid.IntRange(1, 4).Draw(t, "days")) {
 		for i := range rapid.IntRange(0, 30).Draw(t, "files") {
-			f := file(today-d*4, fmt.Sprintf("part-%03d", i), int64(rapid.IntRange(1, 5000).Draw(t, "rows")))
+			f := file(today-d*4, fmt.Sprintf("part-%03d", i), drawRows(t))
 			if rapid.Bool().Draw(t, "lately") {
 				f = lately(f)
 			}
@@ -204,7 +213,7 @@ func drawSnapshot(t *rapid.T) *store.Snapshot {
 		}
 	}
 	for i := range rapid.IntRange(0, 20).Draw(t, "revisions") {
-		rows := int64(rapid.IntRange(1, 5000).Draw(t, "rows"))
+		rows := drawRows(t)
 		s.Revisions = append(s.Revisions, store.File{Path: fmt.Sprintf("revisions/part-%03d", i), Rows: rows, Size: bytesOf(rows), SHA256: "00"})
 	}
 	slices.SortFunc(s.Files, func(a, b store.File) int { return cmp.Compare(a.Path, b.Path) })
