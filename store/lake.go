@@ -106,7 +106,7 @@ func readLog(l layout, onEntry func(int64, []byte, []delta.Action, *facts)) (*fo
 
 // advance folds the entries that came since, and answers how many bytes they
 // have. Nearly all of the time goes into reading and parsing them, for which
-// none needs another: that is done by all processors, a block ahead of the fold.
+// no entry needs another: all processors do it, a block of entries at a time.
 func (s *fold) advance(log logDir, versions []int64) (size int64, err error) {
 	first, _ := slices.BinarySearch(versions, s.table.Version+1)
 	for block := range slices.Chunk(versions[first:], entriesAtOnce) {
