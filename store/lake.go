@@ -6,11 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"mdcalake/store/delta"
@@ -121,30 +118,6 @@ func (s *fold) advance(log logDir, versions []int64) (size int64, err error) {
 		}
 	}
 	return size, nil
-}
-
-func parseEntries(log logDir, versions []int64) []*parsedEntry {
-	parsed := make([]*parsedEntry, len(versions))
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(versions)) {
-		workers.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(versions)); i = next.Add(1) - 1 {
-				parsed[i] = readEntry(log, versions[i])
-			}
-		})
-	}
-	workers.Wait()
-	return parsed
-}
-
-// readEntry reads and parses one entry; without actions, it could not be read.
-func readEntry(log logDir, version int64) *parsedEntry {
-	entry, actions, err := delta.ReadEntry(log, version)
-	if err != nil {
-		return &parsedEntry{err: err}
-	}
-	return parseEntry(version, entry, actions)
 }
 
 // plain takes the operation and the path out of a file error: ours name both.
