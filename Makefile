@@ -7,7 +7,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 20s
 RECORDS     ?= 205000
 
-.PHONY: build test check race bench fuzz golden truth crash lint demo interop clean
+.PHONY: build test check race bench fuzz golden truth crash kill kill-long lint demo interop clean
 
 ## build: the two programs, into .build
 build:
@@ -35,8 +35,17 @@ truth:
 crash:
 	CRASH=all $(GO) test ./store -run 'TestWherever|TestWhenever|TestADiskThatFails|TestFailingRuns' -timeout 20m
 
+## kill: the program killed, stopped and copied at random points, 20 rounds
+kill:
+	$(GO) test ./cmd/mdcalake -run TestKilledAtAnyPoint -timeout 30m -v -kill.rounds=20
+
+## kill-long: 200 rounds; the result is kept
+kill-long:
+	mkdir -p testdata/results
+	$(GO) test ./cmd/mdcalake -run TestKilledAtAnyPoint -timeout 2h -v -kill.rounds=200 -kill.result=$(CURDIR)/testdata/results/kill.md
+
 ## check: everything that must hold
-check: lint race crash truth
+check: lint race crash truth kill
 
 ## fuzz: each fuzzer for FUZZTIME
 fuzz:

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/zeebo/xxh3"
@@ -62,6 +63,17 @@ type Decoder struct {
 	element   store.Object // of mainInfo.eventObjects
 	unfit     uint64       // columns whose value they cannot hold
 	twice     uint64       // columns whose field, or an object around it, stood twice
+}
+
+// decoders are those that Lift has at rest; one that has learned the shape of
+// the records is worth keeping.
+var decoders = sync.Pool{New: func() any { return NewDecoder() }}
+
+// Lift is Decode for callers in several goroutines at once, as verify is.
+func Lift(record []byte, row *store.Row) error {
+	d := decoders.Get().(*Decoder)
+	defer decoders.Put(d)
+	return d.Decode(record, row)
 }
 
 // Decode fills row from one record: its verbatim bytes, to which it keeps no

@@ -254,7 +254,7 @@ func proxy(r *http.Request) (*url.URL, error) {
 // Activities posts body, a JSON object, to the list of activities and returns
 // the whole and well-formed answer, after as many tries as the options allow.
 func (c *Client) Activities(ctx context.Context, body []byte) (*Answer, error) {
-	answer, err := c.ask(ctx, body, listable)
+	answer, _, err := c.ask(ctx, body, listable)
 	if err != nil {
 		answer.Release()
 		return nil, err
@@ -273,35 +273,36 @@ func listable(p *Page) error {
 }
 
 // ask is the one function that every request goes through: limits, retries,
-// throttling. It sends body until an answer passes check. Together with an error
-// it may return the last answer that was whole but did not pass: its records are
-// the caller's to save or to release.
-func (c *Client) ask(ctx context.Context, body []byte, check func(*Page) error) (answer *Answer, err error) {
+// throttling. It sends body until an answer passes check, and says how often it
+// did. Together with an error it may return the last answer that was whole but
+// did not pass: its records are the caller's to save or to release.
+func (c *Client) ask(ctx context.Context, body []byte, check func(*Page) error) (answer *Answer, requests int, err error) {
 	var kept *Answer
 	retry := &c.options.Retry
-	for requests, faults, throttled := 1, 0, 0; ; requests++ {
+	for faults, throttled := 0, 0; ; {
 		if err := c.limiter.Wait(ctx); err != nil {
-			return kept, err
+			return kept, requests, err
 		}
+		requests++
 		answer, err := c.attempt(ctx, body)
 		if err == nil {
 			kept.Release()
 			kept = answer
 			kept.Requests = requests
 			if err = check(answer.Page); err == nil {
-				return answer, nil
+				return answer, requests, nil
 			}
 		}
 		var slow *ThrottledError
 		if errors.As(err, &slow) {
 			if throttled++; throttled >= retry.Throttled {
-				return kept, withTries(err, requests)
+				return kept, requests, withTries(err, requests)
 			}
 			c.limiter.Hold(slow.Wait, "throttled by the API")
 			continue
 		}
 		if faults++; faults >= retry.Tries || !worthRetrying(err) {
-			return kept, withTries(err, requests)
+			return kept, requests, withTries(err, requests)
 		}
 		wait := retry.backoff(faults)
 		var status *StatusError
@@ -309,7 +310,7 @@ func (c *Client) ask(ctx context.Context, body []byte, check func(*Page) error) 
 			wait = max(wait, status.wait)
 		}
 		if err := c.pause(ctx, wait, err.Error()); err != nil {
-			return kept, err
+			return kept, requests, err
 		}
 	}
 }

@@ -81,7 +81,8 @@ func (e *ImportError) Hint() string { return e.advice }
 // Import appends all records of the sources, NDJSON, to the lake: one commit a
 // source, or more where it is large. After an error, or when ctx ends, the lake
 // is as the last commit left it: the sources before are in it, of the one at
-// work only what was committed on the way. A read that waits for ever, of a
+// work only what was committed on the way; if anything of the run is in it, the
+// ledger says how the run ended. A read that waits for ever, of a
 // terminal say, is left behind. The Summary is never nil.
 func Import(ctx context.Context, o ImportOptions, sources []Source) (*Summary, error) {
 	if o.Clock == nil {
@@ -107,6 +108,8 @@ type importer struct {
 	append  *store.Append
 	facts   store.Run
 
+	linesBefore int64 // of the sources before
+
 	mu          sync.Mutex
 	first, last int64 // timestamps since the last commit
 	records     int64
@@ -121,11 +124,8 @@ func (i *importer) do(ctx context.Context, sources []Source) (err error) {
 		return err
 	}
 	defer func() {
-		switch {
-		case err != nil && ctx.Err() != nil:
-			i.ended(OutcomeInterrupted)
-		case err != nil:
-			i.ended(OutcomeFailed)
+		if err != nil {
+			err = i.stop(ctx, err)
 		}
 		i.summary.Run = i.append.Run()
 		i.summary.Run.Outcome, i.summary.Run.Ended = i.facts.Outcome, i.facts.Ended
@@ -139,6 +139,25 @@ func (i *importer) do(ctx context.Context, sources []Source) (err error) {
 		i.summary.Finished++
 	}
 	return nil
+}
+
+// stop ends the run early. The part at work is dropped; of what was committed
+// before, the ledger says that the run did not come to its end.
+func (i *importer) stop(ctx context.Context, err error) error {
+	outcome := OutcomeFailed
+	if ctx.Err() != nil {
+		outcome = OutcomeInterrupted
+	}
+	i.ended(outcome)
+	receipt, cerr := i.append.Leave(context.WithoutCancel(ctx), i.facts)
+	if receipt.Head != "" {
+		i.committed(receipt)
+	}
+	var lake *store.LakeError
+	if cerr == nil || errors.As(err, &lake) { // then the lake's trouble has been told
+		return err
+	}
+	return errors.Join(err, cerr)
 }
 
 // ended notes how the run came to its end.
@@ -158,6 +177,7 @@ func (i *importer) source(ctx context.Context, s Source, n int, last bool) error
 	lines := newLineReader(s.Name, in, i.o.limits)
 	var before int64 // bytes in the commits before
 	for {
+		firstLine := i.linesBefore + lines.line
 		more, err := i.part(ctx, lines)
 		if err != nil {
 			return err
@@ -165,7 +185,7 @@ func (i *importer) source(ctx context.Context, s Source, n int, last bool) error
 		if !more && last {
 			i.ended(OutcomeComplete)
 		}
-		page := store.PageFact{Page: int64(n + 1), Bytes: lines.consumed - before, Records: i.records, Fetched: i.o.Clock.Now().UTC()}
+		page := store.PageFact{Page: int64(n + 1), FirstLine: firstLine, Bytes: lines.consumed - before, Records: i.records, Fetched: i.o.Clock.Now().UTC()}
 		before = lines.consumed
 		if !more {
 			page.SHA256 = hex.EncodeToString(lines.sum.Sum(nil)) // of the whole input
@@ -175,6 +195,7 @@ func (i *importer) source(ctx context.Context, s Source, n int, last bool) error
 		}
 		i.o.Progress(Progress{WindowNumber: n + 1, Windows: i.summary.Windows, Run: i.append.Run(), Elapsed: i.o.Clock.Now().Sub(i.started), Committed: true, WindowFinished: !more})
 		if !more {
+			i.linesBefore += lines.line - 1
 			return nil
 		}
 	}
@@ -196,8 +217,12 @@ func (i *importer) commit(ctx context.Context, page store.PageFact) error {
 		return err
 	}
 	i.newBatch()
-	i.summary.Version, i.summary.Head = receipt.Version, fmt.Sprintf("%d:%s", receipt.Version, receipt.Head)
+	i.committed(receipt)
 	return err
+}
+
+func (i *importer) committed(r store.Receipt) {
+	i.summary.Version, i.summary.Head = r.Version, fmt.Sprintf("%d:%s", r.Version, r.Head)
 }
 
 // part imports blocks of lines until the input ends or a commit is due.
@@ -246,14 +271,15 @@ func (i *importer) part(ctx context.Context, lines *lineReader) (more bool, err 
 	return read.more, read.err
 }
 
-// block lifts the lines of one block.
+// block lifts the lines of one block. A row's page is its line, counted through
+// all sources of the run, so that it leads to the source too.
 func (i *importer) block(ctx context.Context, w *worker, b block) error {
 	first, last, n := int64(math.MaxInt64), int64(math.MinInt64), int64(0)
 	line := b.firstLine
 	for text := range bytes.Lines(b.data) {
 		record := bytes.Trim(text, blanks)
 		if len(record) > 0 {
-			lifted, err := w.lift(ctx, i.append, record, pageNumber(line), 0)
+			lifted, err := w.lift(ctx, i.append, record, pageNumber(i.linesBefore+line), 0)
 			if err != nil {
 				return err
 			}
@@ -444,5 +470,8 @@ func (l *lineReader) cut(buf []byte, end int) block {
 	b := block{data: buf[:end], firstLine: l.line}
 	l.rest = append(l.rest[:0], buf[end:]...)
 	l.line += int64(bytes.Count(b.data, []byte{'\n'}))
+	if end > 0 && b.data[end-1] != '\n' {
+		l.line++ // the last line, without its end
+	}
 	return b
 }

@@ -103,7 +103,7 @@ func TestAnImportBringsTheWholeTruth(t *testing.T) {
 	if len(e) != 1 {
 		t.Fatalf("%d commits", len(e))
 	}
-	same(t, "pages", []store.PageFact{{Page: 1, SHA256: hex.EncodeToString(sum[:]), Bytes: int64(len(data)), Records: lines, Fetched: now}}, e[0].Pages)
+	same(t, "pages", []store.PageFact{{Page: 1, FirstLine: 1, SHA256: hex.EncodeToString(sum[:]), Bytes: int64(len(data)), Records: lines, Fetched: now}}, e[0].Pages)
 	same(t, "coverage", []store.Rectangle{{Since: time.UnixMilli(lo).UTC(), Until: time.UnixMilli(hi + 1).UTC(), State: "imported", RunID: s.Run.RunID, Records: lines}}, e[0].Coverage)
 	run := lastRun(t, dir)
 	same(t, "the summary's run and the ledger's", run, s.Run)
@@ -245,12 +245,47 @@ func TestSourcesAreCommittedOneByOne(t *testing.T) {
 	}
 	for i, in := range []string{a, b, a} {
 		sum := sha256.Sum256([]byte(in))
-		if p := e[i].Pages[0]; p.Page != int64(i+1) || p.SHA256 != hex.EncodeToString(sum[:]) || p.Records != 1 || p.Bytes != int64(len(in)) {
+		if p := e[i].Pages[0]; p.Page != int64(i+1) || p.FirstLine != int64(i+1) || p.SHA256 != hex.EncodeToString(sum[:]) || p.Records != 1 || p.Bytes != int64(len(in)) {
 			t.Errorf("%+v", p)
 		}
 		if want := map[bool]string{true: "complete", false: "running"}[i == 2]; e[i].Run.Outcome != want {
 			t.Errorf("commit %d: %s", i, e[i].Run.Outcome)
 		}
+	}
+}
+
+func TestTheLineOfARowLeadsToItsSource(t *testing.T) {
+	t.Parallel()
+	dir := lakeDir(t)
+	lines := []string{record("a", 40_000), "", record("b", 40_000), record("c", 40_000), "no JSON", record("d", 0)}
+	first := strings.Join(lines[:3], "\n") // its last line has no end
+	mustImport(t, dir, func(o *ingest.ImportOptions) { o.SetLimits(1000, 50_000, 1<<20) },
+		text("one", first), text("empty", ""), text("two", strings.Join(lines[3:], "\n")+"\n"))
+	got := read(t, dir)
+	linesFit(t, []byte(strings.Join(lines, "\n")), got.activities, got.quarantine)
+	sums := map[int64]string{} // of the inputs, by their number
+	var facts []store.PageFact
+	for _, e := range entries(t, dir) {
+		facts = append(facts, e.Pages...)
+		sums[e.Pages[0].Page] = e.Pages[0].SHA256
+	}
+	for _, r := range slices.Concat(got.activities, got.quarantine) {
+		var at store.PageFact
+		for _, f := range facts {
+			if f.FirstLine <= int64(r.page) {
+				at = f
+			}
+		}
+		source := first
+		if r.page > 3 {
+			source = strings.Join(lines[3:], "\n") + "\n"
+		}
+		if sum := sha256.Sum256([]byte(source)); sums[at.Page] != hex.EncodeToString(sum[:]) {
+			t.Errorf("line %d leads to input %d", r.page, at.Page)
+		}
+	}
+	if len(facts) < 4 || len(got.activities) != 4 || len(got.quarantine) != 1 {
+		t.Errorf("%d commits, %d rows", len(facts), len(got.activities))
 	}
 }
 
@@ -304,12 +339,12 @@ func TestASourceThatFailsLeavesTheLastCommit(t *testing.T) {
 		commits int
 		some    bool
 	}{
-		"not opened":           {nil, ingest.Source{Name: "two", Open: func() (io.ReadCloser, error) { return nil, fs.ErrNotExist }}, fs.ErrNotExist, 1, false},
-		"not read to its end":  {nil, source("two", cut()), broken, 1, false},
-		"the same, in parts":   {limits, source("two", cut()), broken, 3, true},
-		"not read at all":      {nil, source("two", iotest.ErrReader(broken)), broken, 1, false},
-		"no NDJSON":            {nil, text("two", "[1]"), nil, 1, false},
-		"cut in a long record": {limits, text("two", strings.Repeat(record("y", 0)+"\n", 100)+record("x", 9<<20)), nil, 1, false},
+		"not opened":           {nil, ingest.Source{Name: "two", Open: func() (io.ReadCloser, error) { return nil, fs.ErrNotExist }}, fs.ErrNotExist, 2, false},
+		"not read to its end":  {nil, source("two", cut()), broken, 2, false},
+		"the same, in parts":   {limits, source("two", cut()), broken, 4, true},
+		"not read at all":      {nil, source("two", iotest.ErrReader(broken)), broken, 2, false},
+		"no NDJSON":            {nil, text("two", "[1]"), nil, 2, false},
+		"cut in a long record": {limits, text("two", strings.Repeat(record("y", 0)+"\n", 100)+record("x", 9<<20)), nil, 2, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := lakeDir(t)
@@ -321,7 +356,14 @@ func TestASourceThatFailsLeavesTheLastCommit(t *testing.T) {
 			if s.Finished != 1 || s.Run.Outcome != "failed" || s.Head == "" || s.Run.Ended.IsZero() {
 				t.Errorf("%+v", s)
 			}
+			if last := lastRun(t, dir); last.Outcome != "failed" || last.Ended.IsZero() {
+				t.Errorf("the ledger says %+v", last)
+			}
+			same(t, "the summary's run and the ledger's", lastRun(t, dir), s.Run)
 			got := read(t, dir)
+			if s.Head != fmt.Sprintf("%d:%s", got.snapshot.Version, got.snapshot.Head) {
+				t.Errorf("head %s of the summary, %d of the lake", s.Head, got.snapshot.Version)
+			}
 			if n := len(entries(t, dir)); n != c.commits || (len(got.activities) > 1) != c.some {
 				t.Errorf("%d commits, %d rows", n, len(got.activities))
 			}

@@ -43,6 +43,7 @@ type Options struct {
 	Services     []int64   // app ids; none for all
 	Filter       []byte    // further filters as JSON text
 	PageSize     int       // records a request; 0: as many as the API gives
+	KeepPages    bool      // keep the bodies of the answers in the lake
 	Clock        Clock     // nil: the system's
 
 	ToolVersion, Operator, CaseID, ClientID string
@@ -306,6 +307,11 @@ func (r *run) window(ctx context.Context, w Window, n int, from Position) error 
 		if t.outside > 0 {
 			r.outside(w, t.outside)
 		}
+		if r.o.KeepPages {
+			if err := r.append.KeepPage(page.Number, page.Body); err != nil {
+				return lakeFault(err)
+			}
+		}
 		at, read = page.Position, true
 		r.inWindow = at.Requests - requestsBefore
 		r.bytes += int64(len(page.Body))
@@ -322,7 +328,8 @@ func (r *run) window(ctx context.Context, w Window, n int, from Position) error 
 			r.progress(w, n, t.last, true)
 		}
 	}
-	r.requests += r.inWindow
+	at.Requests += scan.Sent() - r.inWindow // what no page has counted
+	r.requests += scan.Sent()
 	r.inWindow = 0
 	if failure != nil {
 		// Without a page the ledger knows the place already, and since when.
@@ -333,7 +340,7 @@ func (r *run) window(ctx context.Context, w Window, n int, from Position) error 
 			if at.FirstAsked.IsZero() {
 				at.FirstAsked = r.serverNow
 			}
-			r.batch.Coverage = append(r.batch.Coverage, rectangles(w, at, r.facts.RunID, short(failure))...)
+			r.batch.Coverage = append(r.batch.Coverage, rectangles(w, at, r.facts.RunID, ledgerReason(w, failure))...)
 		}
 		return failure
 	}
@@ -347,15 +354,6 @@ func (r *run) window(ctx context.Context, w Window, n int, from Position) error 
 	}
 	r.report(Progress{Window: w, WindowNumber: n + 1, Committed: !last, WindowFinished: true}, w.Until)
 	return nil
-}
-
-// short keeps an error fit for the log.
-func short(err error) string {
-	text := err.Error()
-	if len(text) > 300 {
-		text = strings.ToValidUTF8(text[:300], "") + " ..."
-	}
-	return text
 }
 
 // clock learns the server's time from a page, and so how many windows can have
@@ -400,7 +398,9 @@ func (r *run) outside(w Window, n int64) {
 // cursor notes in the batch where the window stands.
 func (r *run) cursor(w Window, at Position, done bool) {
 	c := store.Cursor{Key: windowKey(w), RunID: r.facts.RunID, Done: done, FirstAsked: at.FirstAsked.UTC(), At: r.o.Clock.Now().UTC(), Pages: at.Pages, Records: at.Records, Requests: at.Requests}
-	if !done {
+	// The service's cursor repeats the filter, which may name people: such a window
+	// begins anew.
+	if !done && len(w.Filter) == 0 {
 		c.Filters = at.Filters
 	}
 	r.batch.Cursors = append(r.batch.Cursors, c)

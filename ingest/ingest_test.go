@@ -4,15 +4,18 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -160,7 +163,7 @@ func lakeDir(t testing.TB) string {
 		if _, err := os.Stat(dir); err != nil {
 			return
 		}
-		_, err := store.Verify(context.Background(), dir, store.VerifyOptions{Lift: ingest.NewDecoder().Decode}, func(p store.Problem) { t.Errorf("verify: %s", p) })
+		_, err := store.Verify(context.Background(), dir, store.VerifyOptions{Lift: ingest.Lift}, func(p store.Problem) { t.Errorf("verify: %s", p) })
 		if err != nil {
 			t.Errorf("verify: %v", err)
 		}
@@ -418,6 +421,24 @@ func (w *world) pagesAreProved(got contents) {
 			w.t.Fatalf("a bad record is not on page %d at %d", r.page, r.position)
 		}
 	}
+}
+
+func TestPagesAreKeptAsTheyCame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	s := w.mustRun(func(o *ingest.Options) { o.KeepPages, o.Until = true, since().AddDate(0, 0, 1) })
+	want := map[string]string{}
+	for i, body := range w.bodies {
+		want[fmt.Sprintf("_pages/%s/%08d.zst", s.Run.RunID, i+1)] = string(body)
+	}
+	same(t, "kept pages", want, storetest.KeptPages(t, w.dir))
+	if len(want) < 2 {
+		t.Errorf("%d pages", len(want))
+	}
+	// Without the flag the log has the hashes and says that nothing was kept.
+	w.serve(nil)
+	w.mustRun(nil)
+	same(t, "kept pages", want, storetest.KeptPages(t, w.dir))
 }
 
 func TestWhenARunCommits(t *testing.T) {
@@ -756,10 +777,17 @@ func TestAWindowThatFailsSpoilsItselfOnly(t *testing.T) {
 				t.Errorf("warnings %q", w.warnings)
 			}
 			same(t, "coverage", []string{"complete 11-18T00..11-19T00", "complete 11-20T00..11-20T12", "failed 11-19T00..11-20T00"}, states(read(t, w.dir).snapshot.Coverage))
+			asked := int64(w.sim.Stats().Requests)
+			covered := int64(0)
 			for _, r := range read(t, w.dir).snapshot.Coverage {
 				if (r.Reason != "") != (r.State == "failed") {
 					t.Errorf("reason %q", r.Reason)
 				}
+				covered += r.Requests
+			}
+			// Those of the question that failed for good were asked, too.
+			if s.Run.Requests != asked || covered != asked || lastRun(t, w.dir).Requests != asked {
+				t.Errorf("%d requests in the run, %d in the ledger; the service was asked %d times", s.Run.Requests, covered, asked)
 			}
 			if int64(len(read(t, w.dir).activities)) != s.Run.Added {
 				t.Error("rows")
@@ -1072,7 +1100,7 @@ func TestServicesAndFiltersAreInTheLedger(t *testing.T) {
 	w.serve(nil)
 	w.mustRun(func(o *ingest.Options) { o.Until, o.Filter = oneDay, []byte(" "+filter+"\n") })
 	coverage := read(t, w.dir).snapshot.Coverage
-	if r := coverage[len(coverage)-1]; r.State != "filtered" || r.Filter != filter || r.Service != nil {
+	if r := coverage[len(coverage)-1]; r.State != "filtered" || !regexp.MustCompile(`^service eq sha256:[0-9a-f]{32}$`).MatchString(r.Filter) || r.Service != nil {
 		t.Errorf("%+v", r)
 	}
 	for _, none := range []string{"{}", " ", "{ }"} {
@@ -1086,6 +1114,73 @@ func TestServicesAndFiltersAreInTheLedger(t *testing.T) {
 	if !ingest.LastComplete(coverage, nil).IsZero() || !ingest.LastComplete(coverage, []int64{20893}).Equal(oneDay) {
 		t.Error("last complete point")
 	}
+}
+
+func TestAFilterLeavesNoNameInTheLake(t *testing.T) {
+	t.Parallel()
+	const name = "ada.lovelace"
+	w := newWorld(t, nil)
+	// Nobody's records are left out, and every cursor repeats the question.
+	ask := func(o *ingest.Options) {
+		o.Filter = []byte(`{"user.username":{"neq":["` + name + `@example.com"]}}`)
+		o.SetCommitBytes(1)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	_, err := w.run(ctx, func(o *ingest.Options) {
+		ask(o)
+		o.Progress = func(p ingest.Progress) {
+			if p.WindowNumber == 2 && !p.WindowFinished {
+				cancel()
+			}
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(w.bodies, func(b []byte) bool { return bytes.Contains(b, []byte(name)) }) {
+		t.Fatal("no cursor repeats the filter: the test shows nothing")
+	}
+	w.serve(nil)
+	if s := w.mustRun(ask); s.Kept != 1 || s.Run.Duplicates == 0 {
+		t.Errorf("the interrupted window did not begin anew: %+v", s)
+	}
+	truth(t, w.dir, w.sim.Expected())
+	for _, r := range read(t, w.dir).snapshot.Coverage {
+		if !regexp.MustCompile(`^user.username neq sha256:[0-9a-f]{32}$`).MatchString(r.Filter) {
+			t.Errorf("filter %q", r.Filter)
+		}
+	}
+	for path, data := range allBytes(t, w.dir) {
+		// Three base64 texts, by where it begins in a group of three bytes.
+		for _, before := range []string{"", "x", "xx"} {
+			encoded := base64.StdEncoding.EncodeToString([]byte(before + name))
+			if bytes.Contains(data, []byte(name)) || bytes.Contains(data, []byte(encoded[4:12])) {
+				t.Errorf("%s names the person", path)
+			}
+		}
+	}
+}
+
+// allBytes are the files of a lake; of Parquet files the rows, too, which are
+// compressed there.
+func allBytes(t testing.TB, dir string) map[string][]byte {
+	t.Helper()
+	all := map[string][]byte{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			all[path], err = os.ReadFile(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := read(t, dir)
+	for _, r := range slices.Concat(c.activities, c.revisions, c.quarantine) {
+		all["rows"] = append(all["rows"], r.bytes...)
+	}
+	return all
 }
 
 func TestWhatCannotBeAskedIsRefusedBeforeAnything(t *testing.T) {

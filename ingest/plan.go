@@ -195,10 +195,10 @@ func DefaultSince(s *store.Snapshot, services []int64, until time.Time) time.Tim
 // States of a rectangle of coverage.
 const (
 	StateComplete   = store.StateComplete
-	StateFiltered   = "filtered"
-	StateFailed     = "failed"
-	StateImported   = "imported"
-	StateBeyondDoor = "beyond the door"
+	StateFiltered   = store.StateFiltered
+	StateFailed     = store.StateFailed
+	StateImported   = store.StateImported
+	StateBeyondDoor = store.StateBeyondDoor
 )
 
 // rectangles are the ledger's entries for a window whose scan has ended. Of a
@@ -210,7 +210,7 @@ func rectangles(w Window, at Position, runID, failure string) []store.Rectangle 
 	}
 	base := store.Rectangle{
 		State: StateComplete, ThroughCreated: at.FirstAsked.Add(-savedMargin).Truncate(time.Millisecond), Route: "activities",
-		RunID: runID, Records: at.Records, Requests: at.Requests, Reason: failure, Filter: string(w.Filter),
+		RunID: runID, Records: at.Records, Requests: at.Requests, Reason: failure, Filter: ledgerFilter(w.Filter),
 	}
 	switch {
 	case failure != "":

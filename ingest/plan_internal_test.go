@@ -211,14 +211,14 @@ func TestRectanglesOfAWindow(t *testing.T) {
 		})}},
 		"wholly in the future": {window: one(-1), want: nil},
 		"a filter": {window: one(3), change: func(w *Window, _ *Position) { w.Filter = []byte(`{"ip":{}}`) }, want: []store.Rectangle{with(func(r *store.Rectangle) {
-			r.State, r.Filter = StateFiltered, `{"ip":{}}`
+			r.State, r.Filter = StateFiltered, ledgerFilter([]byte(`{"ip":{}}`))
 		})}},
 		"services one by one": {window: one(3), change: func(w *Window, _ *Position) { w.Services = []int64{5, 7} }, want: []store.Rectangle{
 			with(func(r *store.Rectangle) { r.Service = &five }), with(func(r *store.Rectangle) { r.Service = &seven }),
 		}},
 		"failed": {window: one(3), failure: "status 500", want: []store.Rectangle{with(func(r *store.Rectangle) { r.State, r.Reason = StateFailed, "status 500" })}},
 		"failed with a filter": {window: one(3), failure: "status 500", change: func(w *Window, _ *Position) { w.Filter = []byte(`{"a":1}`) }, want: []store.Rectangle{with(func(r *store.Rectangle) {
-			r.State, r.Reason, r.Filter = StateFailed, "status 500", `{"a":1}`
+			r.State, r.Reason, r.Filter = StateFailed, "status 500", ledgerFilter([]byte(`{"a":1}`))
 		})}},
 		"failed today: nothing is known of it": {window: one(0), failure: "x", want: []store.Rectangle{with(func(r *store.Rectangle) {
 			r.Since, r.Until, r.State, r.Reason = day(0), day(-1), StateFailed, "x"
@@ -234,7 +234,7 @@ func TestRectanglesOfAWindow(t *testing.T) {
 		}},
 		"beyond the door": {window: one(40), want: []store.Rectangle{with(func(r *store.Rectangle) { r.Since, r.Until, r.State = day(40), day(39), StateBeyondDoor })}},
 		"beyond the door, filtered": {window: one(40), change: func(w *Window, _ *Position) { w.Filter = []byte(`{"a":1}`) }, want: []store.Rectangle{with(func(r *store.Rectangle) {
-			r.Since, r.Until, r.State, r.Filter = day(40), day(39), StateFiltered, `{"a":1}`
+			r.Since, r.Until, r.State, r.Filter = day(40), day(39), StateFiltered, ledgerFilter([]byte(`{"a":1}`))
 		})}},
 		"the door and services": {window: one(30), change: func(w *Window, _ *Position) { w.Services = []int64{5, 7} }, want: []store.Rectangle{
 			with(func(r *store.Rectangle) {

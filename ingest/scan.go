@@ -156,6 +156,7 @@ type Scan struct {
 	paged     bool // a page came
 	repeats   int  // answers in a row whose cursor had been seen
 	empty     int  // empty pages in a row
+	sent      int64
 
 	used atomic.Bool
 }
@@ -226,6 +227,11 @@ func (s *Scan) All() iter.Seq2[*Page, error] {
 	}
 }
 
+// Sent is how many requests the scan has sent: those of its pages, and those of
+// a question that was never answered or of a page that nobody took. It is known
+// once the loop over All has ended.
+func (s *Scan) Sent() int64 { return s.sent }
+
 // run fetches page after page and hands each to emit, which says whether more is
 // wanted. The error is the scan's last word.
 func (s *Scan) run(ctx context.Context, emit func(*Page) bool) error {
@@ -237,7 +243,8 @@ func (s *Scan) run(ctx context.Context, emit func(*Page) bool) error {
 		if s.at.Pages >= maxPages {
 			return s.fail(s.stalled(fmt.Sprintf("more than %d pages", maxPages)))
 		}
-		answer, err := s.client.ask(ctx, s.request(), scannable)
+		answer, requests, err := s.client.ask(ctx, s.request(), scannable)
+		s.sent += int64(requests)
 		if err != nil && s.restart(err) {
 			answer.Release()
 			continue

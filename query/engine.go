@@ -482,6 +482,9 @@ func (e *Engine) explain(ctx context.Context, sql string, err error) error {
 		return cancelled(ctx, sql)
 	}
 	if se, ok := asError(err); ok {
+		if lost := e.lost(se); lost != nil {
+			return lost
+		}
 		return se
 	}
 	var de *duckdb.Error

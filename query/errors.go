@@ -174,6 +174,9 @@ func newEngineError(text, sql string, shift int) *Error {
 		e.Kind = Internal
 	}
 	e.Message, e.Candidates = splitMessage(ee.Message)
+	if unreadable(ee.Type, ee.Message) {
+		e.Message, e.Hint = "a file of the lake cannot be read: "+strings.TrimSuffix(e.Message, ":"), verifyHint
+	}
 	if ee.Candidates != "" {
 		e.Candidates = strings.Split(ee.Candidates, ",")
 	}

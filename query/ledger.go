@@ -30,6 +30,7 @@ var runColumns = []store.Column{
 	{Name: "duplicates", Type: store.TypeLong},
 	{Name: "revisions", Type: store.TypeLong},
 	{Name: "quarantined", Type: store.TypeLong},
+	{Name: "erased", Type: store.TypeLong},
 	{Name: "bytes", Type: store.TypeLong},
 	{Name: "log_version", Type: store.TypeLong},
 }
@@ -42,7 +43,7 @@ func runRows(s *store.Snapshot, row func(...any) error) error {
 		}
 		if err := row(r.RunID, moment(r.Started), moment(r.Ended), orNull(r.Outcome), orNull(r.Verb), orNull(r.Host),
 			orNull(r.CredentialKind), orNull(r.ClientID), orNull(r.ToolVersion), orNull(r.Operator), orNull(r.CaseID),
-			offset, r.Requests, r.Records, r.Added, r.Duplicates, r.Revisions, r.Quarantined, r.Bytes, r.LogVersion); err != nil {
+			offset, r.Requests, r.Records, r.Added, r.Duplicates, r.Revisions, r.Quarantined, r.Erased, r.Bytes, r.LogVersion); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -24,6 +25,12 @@ func hides(r rune) bool {
 		return true
 	}
 	return unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Co, r)
+}
+
+// Visible is text from outside, fit for a terminal: what acts on its
+// surroundings or cannot be seen is written \u{..}, what is no UTF-8 as U+FFFD.
+func Visible(s string) string {
+	return string(appendVisible(nil, strings.ToValidUTF8(s, "\ufffd")))
 }
 
 // appendVisible appends s with such characters as \u{..}.

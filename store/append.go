@@ -38,6 +38,7 @@ type Append struct {
 	claims          claims
 	spill           *spillFile
 	dedupe          dedupe
+	erased          erasures
 	err             error // the run cannot go on
 	encoded         sync.Pool
 	room            *sync.Cond    // a cell has been written or spilled
@@ -49,6 +50,7 @@ type batch struct {
 	revisions  sideRows[revisionRow]
 	quarantine sideRows[Quarantined]
 	bad        map[[32]byte]bool // of this batch
+	released   map[[32]byte]bool // from the quarantine
 	seen       map[string]int64
 	tenants    map[int64]bool
 }
@@ -91,7 +93,7 @@ func (w *Writer) Begin(run Run) (*Append, error) {
 }
 
 func (a *Append) newBatch() {
-	a.batch = batch{bad: map[[32]byte]bool{}, seen: map[string]int64{}, tenants: map[int64]bool{}}
+	a.batch = batch{bad: map[[32]byte]bool{}, released: map[[32]byte]bool{}, seen: map[string]int64{}, tenants: map[int64]bool{}}
 	a.contested, a.contestedMemory, a.claims = map[Partition]*cell{}, 0, newClaims()
 	a.ingested, a.memory, a.batchRows = 0, 0, 0
 }
@@ -112,7 +114,7 @@ func (a *Append) Add(ctx context.Context, r *Row) error {
 	*buf = appendRow((*buf)[:0], r)
 
 	a.mu.Lock()
-	if err := a.add(r, *buf); err != nil {
+	if err := a.add(ctx, r, *buf); err != nil {
 		a.mu.Unlock()
 		return a.fail(err)
 	}
@@ -142,7 +144,7 @@ func (a *Append) fail(err error) error {
 	return err
 }
 
-func (a *Append) add(r *Row, encoded []byte) error {
+func (a *Append) add(ctx context.Context, r *Row, encoded []byte) error {
 	if a.err != nil {
 		return a.err
 	}
@@ -151,6 +153,15 @@ func (a *Append) add(r *Row, encoded []byte) error {
 	}
 	if err := a.checkTenant(r); err != nil {
 		return err
+	}
+	if err := a.erased.load(ctx, a.w); err != nil {
+		return err
+	}
+	a.run.Records++
+	a.run.Bytes += int64(len(r.Verbatim()))
+	if a.erased.has(r) {
+		a.run.Erased++
+		return nil
 	}
 	p := r.Partition()
 	c := a.cells[p]
@@ -162,8 +173,6 @@ func (a *Append) add(r *Row, encoded []byte) error {
 	a.rowCount++
 	a.batchRows++
 	c.lastRow = a.rowCount
-	a.run.Records++
-	a.run.Bytes += int64(len(r.Verbatim()))
 	a.countDrift(r.Drift)
 	return nil
 }
@@ -234,7 +243,7 @@ func (a *Append) anyBusy() bool {
 // relieve chooses, when memory is used up, what leaves it. Called with the
 // mutex held.
 func (a *Append) relieve(last Partition) (c *cell, t taken, write bool) {
-	if c := a.cells[last]; c.raw >= a.limits().fileRaw && !c.busy {
+	if c := a.cells[last]; c != nil && c.raw >= a.limits().fileRaw && !c.busy {
 		return c, a.takeFrom(c, true), true
 	}
 	if a.memory < a.limits().buffer {
@@ -342,8 +351,15 @@ func (a *Append) quarantine(ctx context.Context, q Quarantined) ([]Quarantined, 
 	if err != nil {
 		return nil, err
 	}
+	if err := a.erased.load(ctx, a.w); err != nil {
+		return nil, err
+	}
+	if a.erased.hashes[erasedBytes(q.Bytes)] {
+		a.run.Erased++
+		return nil, nil
+	}
 	sum := sha256.Sum256(q.Bytes)
-	if known[sum] || a.batch.bad[sum] {
+	if known[sum] && !a.batch.released[sum] || a.batch.bad[sum] {
 		a.run.Duplicates++
 		a.batch.seen[hex.EncodeToString(sum[:])]++
 		return nil, nil

@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-
-	"github.com/apache/arrow-go/v18/parquet/file"
 )
 
 // From waiting rows to files that are whole on the disk. They are part of the
@@ -179,59 +177,5 @@ func (a *Append) writeQuarantine(rows []Quarantined) error {
 	if err := a.prepare(); err != nil {
 		return err
 	}
-	name, err := a.tx.reserveOne(a.tx.sideName(quarantineDir))
-	if err != nil {
-		return err
-	}
-	f, err := a.tx.newFile(name)
-	if err != nil {
-		return err
-	}
-	f.sink = newHashingWriter(f.f)
-	if err := writeQuarantineFile(f.sink, rows, a.run.RunID, a.ingested); err != nil {
-		return f.abandon(err)
-	}
-	return a.tx.finishSide(f, int64(len(rows)), emptyStats())
-}
-
-// writeQuarantineFile writes the table's own few columns.
-func writeQuarantineFile(w *hashingWriter, rows []Quarantined, runID string, ingested int64) error {
-	root, _, err := fileSchema(QuarantineColumns[:len(QuarantineColumns)-2], false)
-	if err != nil {
-		return err
-	}
-	pw, err := file.NewParquetWriterWithError(w, root, file.WithWriterProps(quarantineProperties()))
-	if err != nil {
-		return err
-	}
-	leaves := make([]leaf, root.NumFields())
-	for _, q := range rows {
-		leaves[0].text(q.Bytes, false, true)
-		leaves[1].text([]byte(sha256Hex(q.Bytes)), false, true)
-		leaves[2].text([]byte(q.Reason), false, true)
-		leaves[3].text([]byte(runID), false, true)
-		leaves[4].integer(q.Page, q.Page != 0)
-		leaves[5].integer(q.Position, true)
-		leaves[6].long(ingested*1000, true, true)
-	}
-	group, err := pw.AppendBufferedRowGroupChecked()
-	if err != nil {
-		return err
-	}
-	for i := range leaves {
-		c, err := group.Column(i)
-		if err != nil {
-			return err
-		}
-		if err := leaves[i].writeTo(c); err != nil {
-			return err
-		}
-	}
-	if err := group.Close(); err != nil {
-		return err
-	}
-	if err := pw.Close(); err != nil {
-		return err
-	}
-	return w.Flush()
+	return a.tx.writeQuarantine(firstSeen(rows, a.run.RunID, a.ingested))
 }

@@ -144,47 +144,49 @@ func compareRows(t testing.TB, name string, want, have *store.Row) {
 	}
 }
 
+// anyRow is a row with values and NULLs anywhere.
+var anyRow = rapid.Custom(func(t *rapid.T) *store.Row {
+	r := fullRow(rapid.String().Draw(t, "text"), rapid.Int64().Draw(t, "number"), rapid.Float64().Draw(t, "double"))
+	for i := range r.Strings {
+		if i != store.ActivityID && rapid.Bool().Draw(t, "null") {
+			r.Strings[i] = store.Null
+		}
+	}
+	r.Has = rapid.Uint32().Draw(t, "has")&(1<<store.NumNumbers-1) | 1<<store.Timestamp
+	for i := range r.Lists {
+		r.Lists[i].Items = r.Lists[i].Items[:rapid.IntRange(0, 3).Draw(t, "elements")]
+		if r.Lists[i].Valid = rapid.Bool().Draw(t, "list"); !r.Lists[i].Valid {
+			r.Lists[i].Items = nil
+		}
+	}
+	r.Objects = r.Objects[:rapid.IntRange(0, 4).Draw(t, "objects")]
+	for i := range r.Objects {
+		if !r.Objects[i].Null { // numbers that are not there are zero
+			o := &r.Objects[i]
+			if o.Set &= rapid.Uint8().Draw(t, "set"); o.Set&store.ObjectHasType == 0 {
+				o.Type = 0
+			}
+			if o.Set&store.ObjectHasRole == 0 {
+				o.Role = 0
+			}
+			if o.Set&store.ObjectHasAppID == 0 {
+				o.AppID = 0
+			}
+			if o.Set&store.ObjectHasInstanceID == 0 {
+				o.InstanceID = 0
+			}
+		}
+	}
+	if r.HasObjects = rapid.Bool().Draw(t, "has objects"); !r.HasObjects {
+		r.Objects = nil
+	}
+	return r.Row
+})
+
 func TestRowsOfAnyShapeComeBackTogether(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		lent := tb{t, rt}
-		shape := rapid.Custom(func(t *rapid.T) *store.Row {
-			r := fullRow(rapid.String().Draw(t, "text"), rapid.Int64().Draw(t, "number"), rapid.Float64().Draw(t, "double"))
-			for i := range r.Strings {
-				if i != store.ActivityID && rapid.Bool().Draw(t, "null") {
-					r.Strings[i] = store.Null
-				}
-			}
-			r.Has = rapid.Uint32().Draw(t, "has")&(1<<store.NumNumbers-1) | 1<<store.Timestamp
-			for i := range r.Lists {
-				r.Lists[i].Items = r.Lists[i].Items[:rapid.IntRange(0, 3).Draw(t, "elements")]
-				if r.Lists[i].Valid = rapid.Bool().Draw(t, "list"); !r.Lists[i].Valid {
-					r.Lists[i].Items = nil
-				}
-			}
-			r.Objects = r.Objects[:rapid.IntRange(0, 4).Draw(t, "objects")]
-			for i := range r.Objects {
-				if !r.Objects[i].Null { // numbers that are not there are zero
-					o := &r.Objects[i]
-					if o.Set &= rapid.Uint8().Draw(t, "set"); o.Set&store.ObjectHasType == 0 {
-						o.Type = 0
-					}
-					if o.Set&store.ObjectHasRole == 0 {
-						o.Role = 0
-					}
-					if o.Set&store.ObjectHasAppID == 0 {
-						o.AppID = 0
-					}
-					if o.Set&store.ObjectHasInstanceID == 0 {
-						o.InstanceID = 0
-					}
-				}
-			}
-			if r.HasObjects = rapid.Bool().Draw(t, "has objects"); !r.HasObjects {
-				r.Objects = nil
-			}
-			return r.Row
-		})
-		rows := rapid.SliceOfN(shape, 1, 20).Draw(rt, "rows")
+		rows := rapid.SliceOfN(anyRow, 1, 20).Draw(rt, "rows")
 		dir, err := os.MkdirTemp("", "shapes")
 		if err != nil {
 			rt.Fatal(err)

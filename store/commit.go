@@ -14,7 +14,9 @@ import (
 type Commit struct {
 	// Run replaces the facts of the run so far, except for the counts of
 	// records, which the store keeps itself.
-	Run      Run
+	Run Run
+	// Pages are those that came since the last commit. Every page that was kept
+	// must be among them; Kept is the store's to say.
 	Pages    []PageFact
 	Coverage []Rectangle
 	Cursors  []Cursor
@@ -46,6 +48,10 @@ func (a *Append) commit(ctx context.Context, c Commit) (Receipt, error) {
 	if err := a.prepare(); err != nil {
 		return Receipt{}, err
 	}
+	pages, err := a.tx.markKept(c.Pages)
+	if err != nil {
+		return Receipt{}, err
+	}
 	if err := a.drain(ctx); err != nil {
 		return Receipt{}, err
 	}
@@ -61,7 +67,7 @@ func (a *Append) commit(ctx context.Context, c Commit) (Receipt, error) {
 	a.takeFacts(c.Run)
 	run := a.run.clone()
 	f := &facts{
-		Ingested: a.ingested, RunID: run.RunID, Run: &run, Tenant: a.tenantChange(), Pages: c.Pages,
+		Ingested: a.ingested, RunID: run.RunID, Run: &run, Tenant: a.tenantChange(), Pages: pages,
 		Coverage: c.Coverage, Cursors: c.Cursors, Seen: a.batch.seen,
 	}
 	files, changed := len(a.tx.adds), a.tx.change
@@ -77,6 +83,33 @@ func (a *Append) commit(ctx context.Context, c Commit) (Receipt, error) {
 	return receipt, err
 }
 
+// Leave ends a run that cannot go on: the batch under way is dropped, and if the
+// lake has commits of the run, one more entry says how it ended. The counts of
+// run are those that were committed.
+func (a *Append) Leave(ctx context.Context, run Run) (Receipt, error) {
+	a.Abort()
+	w := a.w
+	committed := w.state.runs[a.run.RunID]
+	if committed == nil {
+		return Receipt{}, nil
+	}
+	a.run = committed.clone()
+	a.takeFacts(run)
+	ended := a.run.clone()
+	f := &facts{Ingested: max(w.opts.Clock().UnixMilli(), w.state.ingested+1), RunID: ended.RunID, Run: &ended}
+	t := w.begin(ended.RunID)
+	done, err := t.commit(ctx, entryText{operation: "WRITE", dataChange: true, facts: f})
+	if !done {
+		t.abandon()
+		return Receipt{}, w.fault("write to lake", err)
+	}
+	receipt := Receipt{Version: w.state.table.Version, Head: w.state.head, Run: ended}
+	if err != nil {
+		err = w.fault("write to lake", &CommittedError{Receipt: receipt, Err: err})
+	}
+	return receipt, err
+}
+
 // takeFacts takes over what the caller knows of the run; the counts of records
 // stay ours.
 func (a *Append) takeFacts(r Run) {
@@ -84,7 +117,7 @@ func (a *Append) takeFacts(r Run) {
 	a.run = r
 	a.run.RunID = own.RunID
 	a.run.Records, a.run.Added, a.run.Duplicates, a.run.Revisions = own.Records, own.Added, own.Duplicates, own.Revisions
-	a.run.Quarantined, a.run.Bytes, a.run.Drift = own.Quarantined, own.Bytes, own.Drift
+	a.run.Quarantined, a.run.Erased, a.run.Bytes, a.run.Drift = own.Quarantined, own.Erased, own.Bytes, own.Drift
 }
 
 func (a *Append) tenantChange() *Tenant {
@@ -149,7 +182,7 @@ func (a *Append) drain(ctx context.Context) error {
 
 // endBatch makes room for the next one, after a commit.
 func (a *Append) endBatch(changed change) {
-	a.dedupe.committed(changed, a.batch.bad)
+	a.dedupe.committed(changed, a.batch.bad, a.batch.released)
 	a.newBatch()
 	a.spill.Close()
 	a.spill = nil

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -22,7 +23,11 @@ import (
 type batch struct {
 	records []storetest.Record
 	bad     []string
-	cursor  int // bytes that the service gave to go on with
+	pages   []string // bodies that are kept
+	// do is a verb that adds nothing; the run then consists of it alone.
+	do     func(dir string, w *store.Writer, runID string) error
+	cursor int  // bytes that the service gave to go on with
+	retry  bool // the quarantine is looked at again
 }
 
 type run []batch
@@ -47,16 +52,28 @@ func performRun(dir string, o store.WriterOptions, runID string, batches run, ac
 		return err
 	}
 	defer w.Close()
+	if len(batches) == 1 && batches[0].do != nil {
+		if err := batches[0].do(dir, w, runID); err != nil {
+			return err
+		}
+		acknowledged()
+		return nil
+	}
 	a, err := w.Begin(store.Run{RunID: runID, Outcome: "complete", Verb: "test"})
 	if err != nil {
 		return err
 	}
 	defer a.Close()
+	var number int64
 	for _, b := range batches {
 		if err := add(a, b); err != nil {
 			return err
 		}
-		c := store.Commit{Run: a.Run()}
+		pages, err := keep(a, &number, b.pages)
+		if err != nil {
+			return err
+		}
+		c := store.Commit{Run: a.Run(), Pages: pages}
 		if b.cursor > 0 {
 			c.Cursors = []store.Cursor{{Key: "window", RunID: runID, Filters: make([]byte, b.cursor)}}
 		}
@@ -66,6 +83,18 @@ func performRun(dir string, o store.WriterOptions, runID string, batches run, ac
 		acknowledged()
 	}
 	return nil
+}
+
+// keep keeps pages, numbered on from the last one.
+func keep(a *store.Append, number *int64, bodies []string) (facts []store.PageFact, err error) {
+	for _, body := range bodies {
+		*number++
+		if err := a.KeepPage(*number, []byte(body)); err != nil {
+			return nil, err
+		}
+		facts = append(facts, store.PageFact{Page: *number, SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(body))), Bytes: int64(len(body))})
+	}
+	return facts, nil
 }
 
 func add(a *store.Append, b batch) error {
@@ -83,12 +112,60 @@ func add(a *store.Append, b batch) error {
 			return err
 		}
 	}
+	if b.retry {
+		_, _, err := a.Requarantine(context.Background(), storetest.Lift)
+		return err
+	}
 	return nil
 }
 
 func revised(r storetest.Record, by int64) storetest.Record {
 	r.User, r.Created = fmt.Sprintf("revised%d@contoso.example", by), r.Created+by
 	return r
+}
+
+// moved is another payload of an activity, in another cell.
+func moved(r storetest.Record, by int64) storetest.Record {
+	r.App, r.Created = r.App+10, r.Created+by
+	return r
+}
+
+// ahead are records of two days later.
+func ahead(records []storetest.Record) []storetest.Record {
+	for i := range records {
+		records[i].Timestamp += 2 * 24 * 60 * 60 * 1000
+	}
+	return records
+}
+
+// person are activities of Ada, one of them revised as another's.
+func person(from int) []storetest.Record {
+	records := few(from, 4)
+	for i := range records {
+		records[i].User = "Ada@contoso.example"
+	}
+	other := revised(records[3], 5)
+	return append(records, other)
+}
+
+func planPurge(dir string, q store.PurgeRequest) (*store.PurgePlan, error) {
+	l, err := store.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	return l.PlanPurge(context.Background(), q)
+}
+
+func purge(q store.PurgeRequest) func(dir string, w *store.Writer, runID string) error {
+	return func(dir string, w *store.Writer, runID string) error {
+		plan, err := planPurge(dir, q)
+		if err != nil {
+			return err
+		}
+		_, err = w.Purge(context.Background(), plan, store.Run{RunID: runID, Outcome: "complete", Verb: "purge"})
+		return err
+	}
 }
 
 // two cells, few rows: a crash matrix does each of its hundreds of runs whole.
@@ -102,6 +179,9 @@ func few(from, n int) []storetest.Record {
 	}
 	return out
 }
+
+// liftable are bytes that were quarantined though they are a record.
+func liftable(r storetest.Record) string { return string(r.Bytes()) }
 
 // crashScripts are the lakes to begin with and the runs that are interrupted.
 var crashScripts = []struct {
@@ -117,8 +197,33 @@ var crashScripts = []struct {
 	},
 	{"the revision of a cell's only row", []run{{{records: few(0, 1)}}}, []run{{{records: []storetest.Record{revised(few(0, 1)[0], 5)}}}}},
 	{
+		"a payload that moves to another cell", []run{{{records: few(0, 4)}}},
+		[]run{{{records: []storetest.Record{moved(few(0, 1)[0], 5), moved(few(1, 1)[0], -5)}}}},
+	},
+	{
+		"a purge of a person", []run{{{records: append(few(0, 4), person(4)...), bad: []string{"about user1@", "x"}}}, {{records: []storetest.Record{revised(few(0, 1)[0], 5)}}}},
+		[]run{{{do: purge(store.PurgeRequest{User: "ADA@contoso.example", Reason: "case 1"})}}},
+	},
+	{
+		"a purge of old days", []run{{{records: append(few(0, 2), ahead(few(2, 2))...), bad: []string{"x"}}}},
+		[]run{{{do: purge(store.PurgeRequest{Before: time.UnixMilli(base).Add(36 * time.Hour)})}}},
+	},
+	{
 		"several commits in one run, and another run", []run{{{records: few(0, 2)}}},
 		[]run{{{records: few(2, 2)}, {}, {records: []storetest.Record{revised(few(2, 1)[0], 5)}, bad: []string{"z"}}}, {{records: []storetest.Record{revised(few(2, 1)[0], 9)}}}},
+	},
+	{
+		"records that leave the quarantine", []run{{{records: few(0, 1), bad: []string{"x", liftable(few(1, 1)[0]), "y"}}, {bad: []string{liftable(revised(few(0, 1)[0], 5)), "z"}}}},
+		[]run{{{retry: true}}},
+	},
+	{
+		"the last ones that leave it, and new ones", []run{{{bad: []string{liftable(few(0, 1)[0])}}}},
+		[]run{{{records: few(2, 1), bad: []string{"x"}, retry: true}, {bad: []string{"y"}}, {retry: true}}},
+	},
+	{"the first kept page of a new lake", nil, []run{{{records: few(0, 1), pages: []string{"body"}}}}},
+	{
+		"kept pages of several commits", []run{{{records: few(0, 1), pages: []string{"before"}}}},
+		[]run{{{records: few(1, 1), pages: []string{"one", "two"}}, {pages: []string{strings.Repeat("three ", 50_000)}}}},
 	},
 	{
 		"commits that are worth a cached fold", []run{{{records: few(0, 2)}}},
@@ -278,6 +383,14 @@ func verifyAtRest(t *testing.T, dir string) {
 	}
 	if v.InFlight > 0 {
 		t.Errorf("%d files are left over", v.InFlight)
+	}
+	pages := storetest.KeptPages(t, dir)
+	found, _ := filepath.Glob(filepath.Join(dir, "_pages", "*", "*"))
+	for _, path := range found {
+		rel, _ := filepath.Rel(dir, path)
+		if _, named := pages[filepath.ToSlash(rel)]; !named {
+			t.Errorf("%s is left over", rel)
+		}
 	}
 	// Only names that are ours for good are left in the private directory.
 	entries, _ := os.ReadDir(filepath.Join(dir, "_mdcalake"))

@@ -76,7 +76,7 @@ func (d *dedupe) reset(w *Writer) {
 }
 
 // committed takes over what a commit changed.
-func (d *dedupe) committed(c change, bad map[[32]byte]bool) {
+func (d *dedupe) committed(c change, bad, released map[[32]byte]bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for path, f := range c.removes {
@@ -86,6 +86,7 @@ func (d *dedupe) committed(c change, bad map[[32]byte]bool) {
 		d.files[f.partition] = append(d.files[f.partition], path)
 	}
 	if d.bad != nil {
+		maps.DeleteFunc(d.bad, func(sum [32]byte, _ bool) bool { return released[sum] })
 		maps.Copy(d.bad, bad)
 	}
 	d.past = newPastPayloads() // the value index knows them now

@@ -34,5 +34,5 @@
 // and out: Open reads the log and folds it into a Snapshot (lake.go, parse.go, entry.go),
 // most of it by way of the cached fold (foldcache.go, foldcodec.go, foldstate.go);
 // the query engine reads the files by itself. Verify reads everything again and
-// compares (verify.go).
+// compares (verify.go and its neighbours).
 package store

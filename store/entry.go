@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,8 +59,8 @@ type Purge struct {
 	Quarantine int64 `json:"quarantine"`
 	// Mentions are rows of others whose record names the person; they stayed.
 	Mentions int64 `json:"mentions,omitempty"`
-	// Pages are the kept pages that were erased because they held erased records.
-	Pages []PageName `json:"pages,omitempty"`
+	// Pages are the paths of kept pages that went because they held any of it.
+	Pages []string `json:"pages,omitempty"`
 }
 
 // Kinds of a purge.
@@ -67,12 +68,6 @@ const (
 	PurgeOlder = "older_than"
 	PurgeUser  = "user"
 )
-
-// PageName is a page of a run.
-type PageName struct {
-	RunID string `json:"run_id"`
-	Page  int64  `json:"page"`
-}
 
 // Adoption is what an entry says of other programs' entries that were checked.
 type Adoption struct {
@@ -83,14 +78,18 @@ type Adoption struct {
 	Lost int64 `json:"lost,omitempty"`
 }
 
-// PageFact is what custody keeps of one request: row.page names it.
+// PageFact is what custody keeps of one request: row.page names it. Of an
+// import it is an input, or the part of one that a commit took in; row.page is
+// then a line, counted through all inputs of the run, and the fact with the
+// greatest FirstLine up to it is the row's.
 type PageFact struct {
-	Page    int64     `json:"page"`
-	SHA256  string    `json:"sha256"` // of the body, decompressed, in hex
-	Bytes   int64     `json:"bytes"`
-	Records int64     `json:"records"`
-	Fetched time.Time `json:"fetched,omitzero"` // server's clock
-	Kept    bool      `json:"kept,omitempty"`   // the body lies in _pages
+	Page      int64     `json:"page"` // of an import: which of its inputs, from 1
+	FirstLine int64     `json:"first_line,omitempty"`
+	SHA256    string    `json:"sha256"` // of the body, decompressed, in hex; of a whole input, with its last part
+	Bytes     int64     `json:"bytes"`
+	Records   int64     `json:"records"`
+	Fetched   time.Time `json:"fetched,omitzero"` // server's clock
+	Kept      bool      `json:"kept,omitempty"`   // the body lies in _pages
 }
 
 // sideChange is a change to a table that Delta does not know.
@@ -107,10 +106,24 @@ type sideFile struct {
 	Stats  string `json:"stats,omitempty"`
 }
 
-// formatVersion is the version of everything under the one key.
-const formatVersion = 1
+// formatVersion is the newest version of everything under the one key that this
+// program reads. An entry has the lowest that a reader needs: 2 where it erases,
+// since a program that does not know of purges would take what was erased
+// again.
+const formatVersion = 2
 
-const tagSHA256 = "mdcalake.sha256"
+func (f *facts) format() int {
+	if f.Purge != nil || f.Adopted != nil {
+		return 2
+	}
+	return 1
+}
+
+// Keys of add.tags.
+const (
+	tagSHA256 = "mdcalake.sha256"
+	tagLevel  = "mdcalake.level"
+)
 
 // commitInfo is the action as Delta knows it, with ours inside.
 type commitInfo struct {
@@ -177,8 +190,8 @@ func (f *facts) toUTC() {
 // fold is the state of a lake while its log is being read.
 type fold struct {
 	table      *delta.Snapshot
-	files      map[string]File  // of activities, by path in the lake
-	odd        map[string]error // files whose path is no place of ours, and why
+	files      map[string]File    // of activities, by path in the lake
+	odd        map[string]oddFile // of activities too, in a place that is none of ours
 	head       string
 	tenant     Tenant
 	ingested   int64
@@ -193,7 +206,9 @@ type fold struct {
 	seen       map[string]Sighting
 	erased     map[string]File // hashes of erased ids
 	purges     []Purge
-	foreign    []int64 // entries of other programs that nobody has adopted
+	pages      map[string]File // kept pages; size and SHA-256 are the body's
+	foreign    []int64         // entries of other programs that nobody has adopted
+	adopted    []int64         // those that somebody has
 	broken     []chainFault
 	onEntry    func(version int64, entry []byte, actions []delta.Action, f *facts)
 }
@@ -206,9 +221,8 @@ type chainFault struct {
 
 func newFold() *fold {
 	return &fold{
-		table: delta.NewSnapshot(), files: map[string]File{}, odd: map[string]error{}, revisions: map[string]File{}, quarantine: map[string]File{}, removed: map[string]bool{},
-		erased: map[string]File{}, runs: map[string]*Run{}, cursors: map[string]Cursor{},
-		cursorsOf: map[string]map[string]bool{}, seen: map[string]Sighting{},
+		table: delta.NewSnapshot(), files: map[string]File{}, odd: map[string]oddFile{}, revisions: map[string]File{}, quarantine: map[string]File{}, removed: map[string]bool{},
+		erased: map[string]File{}, pages: map[string]File{}, runs: map[string]*Run{}, cursors: map[string]Cursor{}, cursorsOf: map[string]map[string]bool{}, seen: map[string]Sighting{},
 	}
 }
 
@@ -218,11 +232,12 @@ func (s *fold) apply(version int64, entry []byte, actions []delta.Action) error 
 }
 
 func (s *fold) applyParsed(p *parsedEntry) error {
-	if err := s.table.Apply(p.version, p.actions); err != nil {
-		return err
-	}
 	if p.err != nil {
 		return p.err
+	}
+	// Last of what may fail: version and head must be those of one entry.
+	if err := s.table.Apply(p.version, p.actions); err != nil {
+		return err
 	}
 	if s.onEntry != nil {
 		s.onEntry(p.version, p.entry, p.actions, p.facts)
@@ -247,7 +262,7 @@ func (s *fold) applyFile(f parsedFile, ours bool) {
 	delete(s.odd, f.path)
 	switch {
 	case f.added && f.odd != nil:
-		s.odd[f.path] = f.odd
+		s.odd[f.path] = oddFile{f.file, f.odd}
 	case f.added:
 		s.files[f.path] = f.file
 	case ours:
@@ -267,6 +282,16 @@ func (s *fold) applyFacts(version int64, f *facts) {
 		p := *f.Purge
 		p.Version = version
 		s.purges = append(s.purges, p)
+		for _, path := range p.Pages {
+			delete(s.pages, path)
+			s.removed[path] = true
+		}
+	}
+	for _, p := range f.Pages {
+		if p.Kept {
+			path := pagePath(f.RunID, p.Page)
+			s.pages[path] = File{Path: path, Size: p.Bytes, SHA256: p.SHA256, Version: version}
+		}
 	}
 	if f.Adopted != nil {
 		s.adopt(f.Adopted)
@@ -322,6 +347,7 @@ func (s *fold) dropCursors(runID string) {
 // adopt takes over what other programs' entries have done.
 func (s *fold) adopt(a *Adoption) {
 	s.foreign = slices.DeleteFunc(s.foreign, func(v int64) bool { return slices.Contains(a.Versions, v) })
+	s.adopted = append(s.adopted, a.Versions...)
 	for path, sum := range a.Files {
 		if f, ok := s.files[path]; ok {
 			f.SHA256 = sum
@@ -342,6 +368,25 @@ func (s *fold) applySide(version int64, table map[string]File, c *sideChange) {
 		stats, _ := decodeStats(a.Stats)
 		table[a.Path] = File{Path: a.Path, Size: a.Size, SHA256: a.SHA256, Rows: a.Rows, Version: version, Stats: stats}
 	}
+}
+
+// checkPages keeps the run's id from leading elsewhere: kept pages lie in a
+// directory of that name.
+func (f *facts) checkPages() error {
+	for _, p := range f.Pages {
+		if p.Kept && (!validRunID(f.RunID) || p.Page < 0) {
+			return fmt.Errorf("run %q has kept page %d: that names no file", f.RunID, p.Page)
+		}
+	}
+	return nil
+}
+
+// check is sideChange.check for the pages of a purge.
+func (p *Purge) check() error {
+	if p == nil {
+		return nil
+	}
+	return (&sideChange{Remove: p.Pages}).check(pagesDir)
 }
 
 // check keeps a log that was handed to us from naming files elsewhere.
@@ -372,9 +417,16 @@ func (s *fold) names(rel string) bool {
 	if _, ok := s.erased[rel]; ok {
 		return true
 	}
+	if _, ok := s.pages[rel]; ok {
+		return true
+	}
 	name, inTable := strings.CutPrefix(rel, activitiesDir+"/")
 	return inTable && s.table.Has(name)
 }
+
+// knows says whether the log names the file, now or earlier. A file that a
+// commit has removed is not to be swept as one that was never committed.
+func (s *fold) knows(rel string) bool { return s.names(rel) || s.removed[rel] }
 
 // snapshot is what a reader gets.
 func (s *fold) snapshot(root string) (*Snapshot, error) {
@@ -382,10 +434,10 @@ func (s *fold) snapshot(root string) (*Snapshot, error) {
 		Root: root, Version: s.table.Version, Head: s.head, Tenant: s.tenant, Ingested: s.ingested,
 		Coverage: slices.Clip(s.coverage), Cursors: maps.Clone(s.cursors), Seen: maps.Clone(s.seen), Foreign: slices.Clip(s.foreign),
 		Files: sortedFiles(s.files), Revisions: sortedFiles(s.revisions), Quarantine: sortedFiles(s.quarantine),
-		Erased: sortedFiles(s.erased), Purges: slices.Clip(s.purges),
+		Erased: sortedFiles(s.erased), Pages: sortedFiles(s.pages), Purges: slices.Clip(s.purges),
 	}
 	for _, path := range sortedKeys(s.odd) {
-		return nil, s.odd[path]
+		return nil, s.odd[path].err
 	}
 	if s.table.MetaData != nil {
 		out.TableID = s.table.MetaData.ID
@@ -417,25 +469,32 @@ func sortedFiles(m map[string]File) []File {
 	return files
 }
 
-// activitiesFile is a file of the table as we see it: it must lie in its cell.
+// oddFile is a file that no reader of ours opens, and why.
+type oddFile struct {
+	File
+	err error
+}
+
+// activitiesFile is a file of the table as we see it. The error says that it
+// does not lie in its cell.
 func activitiesFile(version int64, name string, add *delta.Add) (File, error) {
+	stats, rows := decodeStats(add.Stats)
+	f := File{Path: activitiesDir + "/" + name, Size: add.Size, SHA256: add.Tags[tagSHA256], Rows: rows, Version: version, Stats: stats}
 	dir := name
 	if i := strings.LastIndexByte(dir, '/'); i >= 0 {
 		dir = dir[:i]
 	}
 	p, err := ParsePartition(dir)
 	if err != nil {
-		return File{}, fmt.Errorf("log entry %d: %w", version, err)
+		return f, fmt.Errorf("log entry %d: %w", version, err)
 	}
 	date, service := add.PartitionValues["date"], add.PartitionValues["service"]
 	if date == nil || service == nil || *date != p.Date() || *service != fmt.Sprint(p.Service) {
-		return File{}, fmt.Errorf("log entry %d: the partition values of %q do not fit its path", version, name)
+		return f, fmt.Errorf("log entry %d: the partition values of %q do not fit its path", version, name)
 	}
-	stats, rows := decodeStats(add.Stats)
-	return File{
-		Path: activitiesDir + "/" + name, Partition: p, Size: add.Size, SHA256: add.Tags[tagSHA256],
-		Rows: rows, Version: version, Stats: stats,
-	}, nil
+	f.Partition = p
+	f.Level, _ = strconv.Atoi(add.Tags[tagLevel]) // absent: nobody pressed it yet
+	return f, nil
 }
 
 // tableMetaData describes `activities` in its first entry.

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"strconv"
 
 	"mdcalake/store/delta"
 )
@@ -9,6 +11,12 @@ import (
 // Small limits, so that a few rows meet all of them.
 func (o WriterOptions) WithLimits(buffer int, idleRows, fileRaw int64, side int) WriterOptions {
 	o.limits = limits{buffer: buffer, idleRows: idleRows, fileRaw: fileRaw, side: side, contested: min(buffer, 1), piece: min(buffer, 1)}
+	return o
+}
+
+// WithCheckpoints makes checkpoints frequent.
+func (o WriterOptions) WithCheckpoints(every int64) WriterOptions {
+	o.limits.checkpoint = every
 	return o
 }
 
@@ -47,18 +55,31 @@ func StorageOn(dir string, fs FS) (delta.Storage, error) {
 // RewriteRows writes a data file anew, its rows changed on the way, and
 // answers its size, hash and statistics for a log entry.
 func RewriteRows(path string, out string, change func(*Row)) (size int64, hash, stats string, err error) {
+	return rewriteRows(path, out, change, func(*tableWriter) {})
+}
+
+// RewriteRowsOff does so with timestamps that are a microsecond late.
+func RewriteRowsOff(path string, out string) (size int64, hash, stats string, err error) {
+	return rewriteRows(path, out, func(*Row) {}, func(t *tableWriter) {
+		longs := t.leaves[t.first[1]].longs // timestamp is the second column
+		longs[len(longs)-1]++
+	})
+}
+
+func rewriteRows(path string, out string, change func(*Row), spoil func(*tableWriter)) (size int64, hash, stats string, err error) {
 	f, err := osFS{}.Create(out, 0o600)
 	if err != nil {
 		return 0, "", "", err
 	}
 	defer f.Close()
-	t, err := newTableWriter(f, Columns, false, "test")
+	t, err := newTableWriter(f, Columns, false, "test", quick)
 	if err != nil {
 		return 0, "", "", err
 	}
 	err = readRows(context.Background(), path, func(r *Row, _ int64) error {
 		change(r)
 		err := t.append(r, nil)
+		spoil(t)
 		r.Text = nil
 		return err
 	})
@@ -79,7 +100,7 @@ func WriteRows(out string, rows []*Row) error {
 		return err
 	}
 	defer f.Close()
-	t, err := newTableWriter(f, Columns, false, "test")
+	t, err := newTableWriter(f, Columns, false, "test", quick)
 	if err != nil {
 		return err
 	}
@@ -99,3 +120,91 @@ func EncodeDecode(r *Row, into *Row) error {
 
 // Differs is what verify compares rows with.
 func Differs(a, b *Row) string { return differs(a, b) }
+
+// WithLimits are small limits, so that a few rows need several passes.
+func (o VerifyOptions) WithLimits(ids, repeated, revisions int) VerifyOptions {
+	o.limits = verifyLimits{ids: ids, repeated: repeated, revisions: revisions}
+	return o
+}
+
+// FindRepeats looks for ids that stand in files of activities twice, as verify
+// does. The files are named by their number.
+func FindRepeats(dir string, files [][]string, ids, repeated int) ([]string, error) {
+	var problems []string
+	v := &verifier{
+		layout: layout{root: dir}, result: &Verified{}, o: VerifyOptions{limits: verifyLimits{ids: ids, repeated: repeated}},
+		report: func(p Problem) { problems = append(problems, p.String()) },
+	}
+	r := v.newRepeats("activity_id", 0, strconv.Quote)
+	var table []File
+	for i, ids := range files {
+		var rows []*Row
+		for _, id := range ids {
+			row := &Row{}
+			row.Reset()
+			row.Strings[ActivityID] = row.addText(id)
+			rows = append(rows, row)
+			r.hashes.add([]uint64{r.hash(id)})
+		}
+		f := File{Path: strconv.Itoa(i), Rows: int64(len(ids))}
+		if err := WriteRows(v.layout.path(f.Path), rows); err != nil {
+			return nil, err
+		}
+		table = append(table, f)
+	}
+	err := r.name(context.Background(), table)
+	return problems, err
+}
+
+// Slices are the slices in which hashes are looked at.
+func Slices(limit int, hashes []uint64) (slices [][]uint64) {
+	s := newHashSlice(limit, 0, func(h uint64) uint64 { return h }, cmp.Compare[uint64])
+	for {
+		s.add(hashes)
+		s.sort()
+		slices = append(slices, append([]uint64{}, s.items...))
+		if !s.next() {
+			return slices
+		}
+	}
+}
+
+// RewriteRevisions writes a file of revisions anew, all of its rows replaced
+// at that time, by that run and that payload.
+func RewriteRevisions(path, out string, at int64, run string, hash int64) error {
+	f, err := osFS{}.Create(out, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	t, err := newTableWriter(f, RevisionColumns, true, "test", quick)
+	if err != nil {
+		return err
+	}
+	err = readRows(context.Background(), path, func(r *Row, _ int64) error {
+		err := t.append(r, &replacement{at: at, run: run, hash: hash})
+		r.Text = nil
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return t.close()
+}
+
+// WriteQuarantine writes a file of quarantine.
+func WriteQuarantine(out string, run string, ingested int64, bytes ...string) error {
+	f, err := osFS{}.Create(out, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var rows []Quarantined
+	for _, b := range bytes {
+		rows = append(rows, Quarantined{Bytes: []byte(b), Reason: "test"})
+	}
+	return writeQuarantineFile(newHashingWriter(f), firstSeen(rows, run, ingested))
+}
+
+// ManifestLine is a part of the format.
+func ManifestLine(sum, rel string) string { return manifestLine(sum, rel) }

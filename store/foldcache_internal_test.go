@@ -163,7 +163,7 @@ func drawFacts(t *rapid.T, head string) json.RawMessage {
 		f.Cursors = append(f.Cursors, Cursor{Key: drawName(t, "window"), RunID: drawName(t, "run"), Filters: rapid.SliceOfN(rapid.Byte(), 0, 3).Draw(t, "filters"), FirstAsked: drawTime(t), At: drawTime(t)})
 	}
 	if some("purge") {
-		f.Purge = &Purge{Kind: PurgeUser, Since: drawTime(t), Until: drawTime(t), Columns: drawNames(t, "column"), Rows: drawNumber(t), Pages: []PageName{{RunID: f.RunID, Page: 1}}}
+		f.Purge = &Purge{Kind: PurgeUser, Since: drawTime(t), Until: drawTime(t), Columns: drawNames(t, "column"), Rows: drawNumber(t), Pages: []string{pagePath("run", 1)}}
 	}
 	if some("adopted") {
 		f.Adopted = &Adoption{Versions: []int64{1, 2, 3}, Files: map[string]string{dataName(Partition{Day: 20000}, "run", 1): "adopted"}}
@@ -252,8 +252,8 @@ func fullFold(t testing.TB) *fold {
 	fill(t, reflect.ValueOf(&ours).Elem(), &n)
 	ours.Path, ours.Size, ours.Version = activitiesDir+"/"+of.Name, of.Size, of.Version
 	s.files = map[string]File{ours.Path: ours}
-	_, err := activitiesFile(odd.Version, odd.Name, &odd.Add)
-	s.odd = map[string]error{activitiesDir + "/" + odd.Name: err}
+	unplaced, err := activitiesFile(odd.Version, odd.Name, &odd.Add)
+	s.odd = map[string]oddFile{activitiesDir + "/" + odd.Name: {unplaced, err}}
 	side := func(dir string, files map[string]File) {
 		var f File
 		fill(t, reflect.ValueOf(&f).Elem(), &n)
@@ -263,13 +263,14 @@ func fullFold(t testing.TB) *fold {
 	side(revisionsDir, s.revisions)
 	side(quarantineDir, s.quarantine)
 	side(erasedDir, s.erased)
+	side(pagesDir, s.pages)
 	var run Run
 	fill(t, reflect.ValueOf(&run).Elem(), &n)
 	s.inOrder, s.runs = []*Run{&run}, map[string]*Run{run.RunID: &run}
 	var cursor Cursor
 	fill(t, reflect.ValueOf(&cursor).Elem(), &n)
 	s.setCursor(cursor)
-	for _, field := range []any{&s.head, &s.tenant, &s.ingested, &s.removed, &s.coverage, &s.seen, &s.purges, &s.foreign, &s.broken} {
+	for _, field := range []any{&s.head, &s.tenant, &s.ingested, &s.removed, &s.coverage, &s.seen, &s.purges, &s.foreign, &s.adopted, &s.broken} {
 		fill(t, reflect.ValueOf(field).Elem(), &n)
 	}
 	return s

@@ -83,7 +83,7 @@ func TestOpeningALakeReadsOnlyTheEntriesBehindItsCachedFold(t *testing.T) {
 		// Whether the old entries are as they were is what verify is for.
 		found := false
 		_, err := store.Verify(context.Background(), dir, store.VerifyOptions{Quick: true}, func(p store.Problem) {
-			found = found || strings.Contains(p.String(), fmt.Sprintf("entry %d", old))
+			found = found || strings.Contains(p.Path, fmt.Sprintf("%020d.json", old))
 		})
 		if err != nil || !found {
 			t.Errorf("verify does not name entry %d (error %v)", old, err)

@@ -21,6 +21,7 @@ func (c *foldCodec) fold(s *fold) {
 	c.sideFiles(revisionsDir, &s.revisions)
 	c.sideFiles(quarantineDir, &s.quarantine)
 	c.sideFiles(erasedDir, &s.erased)
+	c.sideFiles(pagesDir, &s.pages)
 	codeTable(c, &s.removed, 1, c.flag)
 	c.runs(s)
 	codeList(c, &s.coverage, leastRectangle, c.rectangle)
@@ -31,6 +32,7 @@ func (c *foldCodec) fold(s *fold) {
 	})
 	codeList(c, &s.purges, 12, c.purge)
 	codeList(c, &s.foreign, 1, c.number)
+	codeList(c, &s.adopted, 1, c.number)
 	codeList(c, &s.broken, 3, func(b *chainFault) {
 		c.number(&b.version)
 		c.textsOf(&b.want, &b.have)
@@ -39,9 +41,9 @@ func (c *foldCodec) fold(s *fold) {
 
 // The fewest bytes that an element takes, whatever is in it: one a field.
 const (
-	leastFile      = 16
+	leastFile      = 17
 	leastRemoved   = 8
-	leastRun       = 20
+	leastRun       = 21
 	leastRectangle = 12
 	leastCursor    = 10
 )
@@ -125,8 +127,8 @@ func (c *foldCodec) file(s *fold, f *delta.File) {
 		s.files[rel] = ours
 	default:
 		// What is odd about it follows from what the table says.
-		if _, err := activitiesFile(f.Version, f.Name, &f.Add); err != nil {
-			s.odd[rel] = err
+		if file, err := activitiesFile(f.Version, f.Name, &f.Add); err != nil {
+			s.odd[rel] = oddFile{file, err}
 		} else {
 			c.fault()
 		}
@@ -155,9 +157,9 @@ func (c *foldCodec) encodedPath(p *string, name string) {
 }
 
 func (c *foldCodec) placedFile(f *File) {
-	day := int64(f.Partition.Day)
-	c.numbers(&day, &f.Partition.Service, &f.Rows)
-	f.Partition.Day = int32(day)
+	day, level := int64(f.Partition.Day), int64(f.Level)
+	c.numbers(&day, &f.Partition.Service, &f.Rows, &level)
+	f.Partition.Day, f.Level = int32(day), int(level)
 	c.text(&f.SHA256)
 	c.stats(&f.Stats)
 }
@@ -214,7 +216,7 @@ func (c *foldCodec) run(r *Run) {
 	c.textsOf(&r.RunID, &r.Outcome, &r.Verb, &r.Host, &r.CredentialKind, &r.ClientID, &r.ToolVersion, &r.Operator, &r.CaseID)
 	c.times(&r.Started, &r.Ended)
 	c.optional(&r.ClockOffsetMS)
-	c.numbers(&r.Requests, &r.Records, &r.Added, &r.Duplicates, &r.Revisions, &r.Quarantined, &r.Bytes, &r.LogVersion)
+	c.numbers(&r.Requests, &r.Records, &r.Added, &r.Duplicates, &r.Revisions, &r.Quarantined, &r.Erased, &r.Bytes, &r.LogVersion)
 	codeTable(c, &r.Drift, 1, c.number)
 }
 
@@ -248,8 +250,5 @@ func (c *foldCodec) purge(p *Purge) {
 	c.textsOf(&p.Kind, &p.Reason)
 	c.times(&p.Before, &p.Since, &p.Until)
 	codeList(c, &p.Columns, 1, c.text)
-	codeList(c, &p.Pages, 2, func(n *PageName) {
-		c.text(&n.RunID)
-		c.number(&n.Page)
-	})
+	codeList(c, &p.Pages, 1, c.text)
 }

@@ -17,6 +17,7 @@ import (
 // lake's directory.
 type Lake struct {
 	layout   layout
+	state    *fold
 	snapshot *Snapshot
 	readers  *fileLock
 }
@@ -33,6 +34,7 @@ func Open(dir string) (*Lake, error) {
 	lake := &Lake{layout: l, readers: lockShared(l.private(readersName))}
 	state, _, err := openLog(l)
 	if err == nil {
+		lake.state = state
 		lake.snapshot, err = state.snapshot(l.root)
 	}
 	if err != nil {
@@ -64,7 +66,12 @@ func openLayout(dir string) (layout, error) {
 		return l, &LakeError{Op: "open lake", Path: dir, Err: plain(err), Advice: adviceFor(err)}
 	case !info.IsDir():
 		return l, &LakeError{Op: "open lake", Path: dir, Err: fmt.Errorf("%w: it is a file", ErrNotALake), Advice: notALakeHint}
-	case !isLake(l):
+	}
+	there, err := isLake(l)
+	switch {
+	case err != nil:
+		return l, &LakeError{Op: "open lake", Path: dir, Err: plain(err), Advice: adviceFor(err)}
+	case !there:
 		return l, &LakeError{Op: "open lake", Path: dir, Err: fmt.Errorf("%w: the directory has neither activities/_delta_log nor _mdcalake", ErrNotALake), Advice: notALakeHint}
 	}
 	return l, nil
@@ -78,13 +85,19 @@ func newLayout(dir string) (layout, error) {
 	return layout{root: root}, nil
 }
 
-func isLake(l layout) bool {
+// isLake says whether there is a lake. Where we may not look, nobody can say
+// that there is none.
+func isLake(l layout) (bool, error) {
 	for _, path := range []string{l.logDir(), filepath.Join(l.root, privateDir)} {
-		if info, err := os.Stat(path); err == nil && info.IsDir() {
-			return true
+		info, err := os.Stat(path)
+		if err == nil && info.IsDir() {
+			return true, nil
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			return false, err
 		}
 	}
-	return false
+	return false, nil
 }
 
 // readLog folds all entries, whatever a cached fold says. onEntry, if given,

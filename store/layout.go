@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"mdcalake/store/delta"
@@ -22,6 +24,7 @@ const (
 	revisionsDir  = "revisions"
 	quarantineDir = "quarantine"
 	erasedDir     = "erased"
+	pagesDir      = "_pages" // kept response bodies
 	privateDir    = "_mdcalake"
 	lockName      = "lock"
 	readersName   = "readers"
@@ -41,11 +44,23 @@ const (
 	// rawPageBytes is the size of a page of raw. Larger pages compress better
 	// (1 MiB: 12 % less than 128 KiB), a reader of one record unpacks one page.
 	rawPageBytes = 1 << 20
+	// densePageBytes is the same for files at rest, where it is another twentieth
+	// of raw; unpacking one takes a few milliseconds.
+	densePageBytes = 8 << 20
 	// bufferBudget is the memory that waiting rows may take. The process needs
 	// about 150 MB more.
 	bufferBudget = 160 << 20
 	// openWriters is how many cells are encoded at once; each costs memory.
 	openWriters = 2
+	// mergeInputs is how many files a merge has open at once. Each costs a page
+	// of every column: up to 16 MB, 26 MB where it is dense.
+	mergeInputs = 8
+	// maxFileBytes is where a merged file is cut, on disk. One that has so much
+	// is whole: nothing is merged into it any more.
+	maxFileBytes = 512 << 20
+	// checkpointEvery is how many entries other programs read at most behind a
+	// checkpoint.
+	checkpointEvery = 100
 	// syncsAtOnce is how many files and directories are synced at once: the
 	// journal of the file system takes them together.
 	syncsAtOnce = 8
@@ -55,6 +70,15 @@ const (
 	// fileRawBytes is the most raw bytes that go into one file, so that sorting
 	// a partition stays within bounded memory.
 	fileRawBytes = 96 << 20
+	// verifyIDs is how many hashes of ids verify holds at once: 48 MiB. A lake of
+	// 50 million rows takes about ten passes over the column.
+	verifyIDs = 6 << 20
+	// verifyRepeated is how many ids that seem to stand twice are compared in one
+	// pass; none do in a lake that is sound.
+	verifyRepeated = 200_000
+	// verifyRevisions is how many revisions are compared with activities in one
+	// pass: 20 MiB.
+	verifyRevisions = 200_000
 	// entriesAtOnce is how many entries of the log are parsed before they are
 	// folded: enough for all processors, and few megabytes.
 	entriesAtOnce = 256
@@ -74,20 +98,21 @@ const (
 // limits are those of the above that a test makes small, so that a few rows
 // meet all of them. 0: the product's.
 type limits struct {
-	buffer    int
-	idleRows  int64
-	fileRaw   int64
-	side      int
-	contested int
-	piece     int
-	batchRows int64
+	buffer     int
+	idleRows   int64
+	fileRaw    int64
+	side       int
+	checkpoint int64
+	contested  int
+	piece      int
+	batchRows  int64
 }
 
 func (l limits) orDefaults() limits {
 	return limits{
 		buffer: cmp.Or(l.buffer, bufferBudget), idleRows: cmp.Or(l.idleRows, idleRows),
 		fileRaw: cmp.Or(l.fileRaw, fileRawBytes), side: cmp.Or(l.side, sideBytes),
-		contested: cmp.Or(l.contested, contestedMemory), piece: cmp.Or(l.piece, pieceBytes), batchRows: cmp.Or(l.batchRows, claimedRows),
+		checkpoint: cmp.Or(l.checkpoint, checkpointEvery), contested: cmp.Or(l.contested, contestedMemory), piece: cmp.Or(l.piece, pieceBytes), batchRows: cmp.Or(l.batchRows, claimedRows),
 	}
 }
 
@@ -156,4 +181,18 @@ func dataName(p Partition, runID string, n int) string {
 
 func sideName(dir, runID string, n int) string {
 	return fmt.Sprintf("%s/part-%s-%05d.parquet", dir, runID, n)
+}
+
+// pagePath is where a page is kept: by the page's number in its run, so that
+// row.page leads to it.
+func pagePath(runID string, page int64) string {
+	return fmt.Sprintf("%s/%s/%08d.zst", pagesDir, runID, page)
+}
+
+// isPagePath says whether a path is one that pagePath makes.
+func isPagePath(rel string) bool {
+	runID, file := path.Split(strings.TrimPrefix(rel, pagesDir+"/"))
+	runID = path.Clean(runID)
+	page, err := strconv.ParseInt(strings.TrimSuffix(file, ".zst"), 10, 64)
+	return err == nil && page > 0 && validRunID(runID) && pagePath(runID, page) == rel
 }

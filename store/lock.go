@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Locks are the kernel's (flock): they die with their process, so none is ever
@@ -22,7 +23,12 @@ func lockExclusive(path string, mode os.FileMode, text string) (*fileLock, error
 	if err != nil {
 		return nil, err
 	}
-	if err := flock(f, syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	err = flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) { // by lockHolder, perhaps, for a moment
+		time.Sleep(lookTime)
+		err = flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
+	}
+	if err != nil {
 		defer f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			holder, _ := io.ReadAll(io.LimitReader(f, 200))
@@ -38,6 +44,25 @@ func lockExclusive(path string, mode os.FileMode, text string) (*fileLock, error
 		f.WriteAt([]byte(text+"\n"), 0)
 	}
 	return &fileLock{f}, nil
+}
+
+// lookTime is longer than lockHolder holds a lock.
+const lookTime = 50 * time.Millisecond
+
+// lockHolder says whether a process holds the writer's lock, and which one, in
+// its own words. It finds out by taking the lock, beside others who look, and
+// letting go of it at once.
+func lockHolder(path string) (who string, held bool) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", false // it was never written to, or lies where nobody can
+	}
+	defer f.Close()
+	if !errors.Is(flock(f, syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK) {
+		return "", false
+	}
+	holder, _ := io.ReadAll(io.LimitReader(f, 200))
+	return printable(strings.TrimSpace(string(holder))), true
 }
 
 // tryExclusive takes a lock on an existing or new file if nobody holds it.

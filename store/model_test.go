@@ -82,6 +82,7 @@ type model struct {
 	current    map[int]seen
 	revisions  map[payload]seen // by meaning
 	quarantine map[string]bool
+	liftable   []payload // of them, in the order of their coming
 }
 
 func newModel() *model {
@@ -89,12 +90,20 @@ func newModel() *model {
 }
 
 func (m *model) clone() *model {
-	return &model{m.commits, maps.Clone(m.current), maps.Clone(m.revisions), maps.Clone(m.quarantine)}
+	return &model{m.commits, maps.Clone(m.current), maps.Clone(m.revisions), maps.Clone(m.quarantine), slices.Clone(m.liftable)}
 }
 
 func (m *model) apply(c commit) {
 	m.commits++
-	for _, p := range c.payloads {
+	payloads := c.payloads
+	if c.retry { // those of the commits before
+		payloads = slices.Concat(payloads, m.liftable)
+		for _, p := range m.liftable {
+			delete(m.quarantine, string(p.bytes()))
+		}
+		m.liftable = nil
+	}
+	for _, p := range payloads {
 		s := seen{p, m.commits}
 		old, has := m.current[p.id]
 		_, revision := m.revisions[p.meaning()]
@@ -110,6 +119,12 @@ func (m *model) apply(c commit) {
 	}
 	for _, b := range c.bad {
 		m.quarantine[b] = true
+	}
+	for _, p := range c.liftable {
+		if !m.quarantine[string(p.bytes())] {
+			m.quarantine[string(p.bytes())] = true
+			m.liftable = append(m.liftable, p)
+		}
 	}
 }
 
@@ -132,6 +147,8 @@ func (m *model) contents() storetest.Contents {
 type commit struct {
 	payloads []payload
 	bad      []string
+	liftable []payload // quarantined, though they are records
+	retry    bool      // the quarantine is looked at again
 	reopen   bool
 	stopAt   int // 0: it lives
 }
@@ -150,6 +167,8 @@ func drawCommit(t *rapid.T) commit {
 		bad:      rapid.SliceOfN(rapid.SampledFrom([]string{"x", "y", "\x00\xff"}), 0, 2).Draw(t, "bad"),
 		reopen:   rapid.Bool().Draw(t, "reopen"),
 	}
+	c.liftable = rapid.SliceOfN(rapid.Custom(drawPayload), 0, 2).Draw(t, "liftable")
+	c.retry = rapid.IntRange(0, 3).Draw(t, "retry") == 0
 	if rapid.IntRange(0, 3).Draw(t, "dies") == 0 {
 		c.stopAt = rapid.IntRange(1, 60).Draw(t, "stop at")
 	}
@@ -256,7 +275,16 @@ func feed(a *store.Append, c commit) error {
 			return err
 		}
 	}
-	for _, b := range c.bad {
+	if c.retry {
+		if _, _, err := a.Requarantine(context.Background(), storetest.Lift); err != nil {
+			return err
+		}
+	}
+	bad := c.bad
+	for _, p := range c.liftable {
+		bad = append(bad[:len(bad):len(bad)], string(p.bytes()))
+	}
+	for _, b := range bad {
 		if err := a.Quarantine(context.Background(), store.Quarantined{Bytes: []byte(b), Reason: "no object"}); err != nil {
 			return err
 		}

@@ -23,11 +23,32 @@ import (
 const (
 	flushRows  = 1024
 	flushBytes = 512 << 10 // arrow-go looks at the size of a page between calls only
-	tableLevel = 1         // zstd: level 3 is slower and not smaller on these records
 
 	metaSchemaVersion = "mdcalake.schema_version"
 	metaToolVersion   = "mdcalake.version"
 )
+
+// form is how a file trades time for size.
+type form struct {
+	level     int   // of zstd; the writer below has four: 1, 3, 6, 10
+	pageBytes int64 // of a data page, before compression
+}
+
+var (
+	// quick is what a run writes; level 3 is slower and hardly smaller.
+	quick = form{level: 1, pageBytes: rawPageBytes}
+	// dense is for files that have come to rest. Level 10 takes three times as
+	// long for one hundredth less.
+	dense = form{level: 6, pageBytes: densePageBytes}
+)
+
+// formOf is the form of files that were written at a level.
+func formOf(level int) form {
+	if level >= dense.level {
+		return dense
+	}
+	return quick
+}
 
 // kind says from which part of a row a column is filled.
 type kind int
@@ -91,15 +112,15 @@ type replacement struct {
 }
 
 // near-unique columns gain nothing from a dictionary but the time to find out.
-var noDictionary = []string{"activity_id", "raw", "raw_original", "content_hash", "timestamp", "created", "ingested"}
+var noDictionary = []string{"activity_id", "raw", "raw_original", "content_hash", "timestamp", "created", "ingested", "page"}
 
-func writerProperties() *parquet.WriterProperties {
+func writerProperties(f form) *parquet.WriterProperties {
 	options := []parquet.WriterProperty{
 		parquet.WithCreatedBy("mdcalake"),
 		parquet.WithVersion(parquet.V2_LATEST),
 		parquet.WithCompression(compress.Codecs.Zstd),
-		parquet.WithCompressionLevel(tableLevel),
-		parquet.WithDataPageSize(rawPageBytes),
+		parquet.WithCompressionLevel(f.level),
+		parquet.WithDataPageSize(f.pageBytes),
 		parquet.WithBatchSize(flushRows),
 		parquet.WithDictionaryDefault(true),
 		parquet.WithStats(true),
@@ -115,14 +136,6 @@ func writerProperties() *parquet.WriterProperties {
 		options = append(options, parquet.WithEncodingFor(name, parquet.Encodings.DeltaBinaryPacked))
 	}
 	return parquet.NewWriterProperties(options...)
-}
-
-// quarantineProperties leave out statistics and dictionaries: bad bytes are of
-// any length, and there are few of them.
-func quarantineProperties() *parquet.WriterProperties {
-	return parquet.NewWriterProperties(parquet.WithCreatedBy("mdcalake"), parquet.WithVersion(parquet.V2_LATEST),
-		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCompressionLevel(tableLevel),
-		parquet.WithDictionaryDefault(false), parquet.WithStats(false))
 }
 
 // fileSchema is the Parquet schema of a file with these columns. withKeys says
@@ -226,6 +239,7 @@ type tableWriter struct {
 	sink    *hashingWriter
 	w       *file.Writer
 	group   file.BufferedRowGroupWriter
+	form    form
 	columns []Column
 	first   []int // of each column, its first leaf
 	leaves  []leaf
@@ -240,12 +254,12 @@ type tableWriter struct {
 
 // newTableWriter begins a file. withKeys writes date and service as columns,
 // for tables whose path does not hold them.
-func newTableWriter(w io.Writer, columns []Column, withKeys bool, toolVersion string) (*tableWriter, error) {
+func newTableWriter(w io.Writer, columns []Column, withKeys bool, toolVersion string, f form) (*tableWriter, error) {
 	root, kept, err := fileSchema(columns, withKeys)
 	if err != nil {
 		return nil, err
 	}
-	t := &tableWriter{sink: newHashingWriter(w), columns: kept, stats: emptyStats()}
+	t := &tableWriter{sink: newHashingWriter(w), form: f, columns: kept, stats: emptyStats()}
 	for _, c := range kept {
 		t.first = append(t.first, len(t.leaves))
 		n := 1
@@ -254,7 +268,7 @@ func newTableWriter(w io.Writer, columns []Column, withKeys bool, toolVersion st
 		}
 		t.leaves = append(t.leaves, make([]leaf, n)...)
 	}
-	t.w, err = file.NewParquetWriterWithError(t.sink, root, file.WithWriterProps(writerProperties()))
+	t.w, err = file.NewParquetWriterWithError(t.sink, root, file.WithWriterProps(writerProperties(f)))
 	if err != nil {
 		return nil, err
 	}
@@ -549,7 +563,7 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 // included, and no rows: what a table without files is read from. w is closed
 // by the caller.
 func WriteEmpty(w io.Writer, columns []Column) error {
-	t, err := newTableWriter(w, columns, true, "")
+	t, err := newTableWriter(w, columns, true, "", quick)
 	if err != nil {
 		return err
 	}

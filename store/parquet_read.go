@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -13,6 +15,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"github.com/apache/arrow-go/v18/parquet/schema"
 )
 
 // Reading Parquet back, for dedupe, rewriting and verify. Queries do not come
@@ -76,6 +79,30 @@ func readProperties() *parquet.ReaderProperties {
 	return p
 }
 
+// readShape reads what a file says of itself: its schema, and the schema
+// version in its metadata; empty where it has none.
+func readShape(path string) (shape *schema.Schema, version string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("it is no sound Parquet file: %v", p)
+		}
+	}()
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, "", plain(err)
+	}
+	defer f.Close()
+	r, err := file.NewParquetReader(f)
+	if err != nil {
+		return nil, "", err
+	}
+	defer r.Close()
+	if v := r.MetaData().KeyValueMetadata().FindValue(metaSchemaVersion); v != nil {
+		version = *v
+	}
+	return r.MetaData().Schema, version, nil
+}
+
 // leafIndices are the leaf columns below the named ones; nil means all.
 func leafIndices(r *file.Reader, names []string) ([]int, error) {
 	if names == nil {
@@ -102,25 +129,77 @@ func readRows(ctx context.Context, path string, each func(row *Row, index int64)
 	var row Row
 	var index int64
 	return readColumns(ctx, path, nil, func(batch arrow.RecordBatch) error {
-		fill, err := rowFillers(batch)
+		return eachRow(batch, &row, func(int) error {
+			index++
+			return each(&row, index-1)
+		})
+	})
+}
+
+// readWhole reads rows that are to be written again: with what a row of
+// `revisions` has beyond one of `activities` (nil in other files), and never
+// without a column that the file has.
+func readWhole(ctx context.Context, path string, each func(row *Row, by *replacement) error) error {
+	var row Row
+	return readColumns(ctx, path, nil, func(batch arrow.RecordBatch) error {
+		for _, f := range batch.Schema().Fields() {
+			if _, known := fields[f.Name]; !known {
+				return fmt.Errorf("it has a column %q that this version does not know", f.Name)
+			}
+		}
+		by, err := replacements(batch)
 		if err != nil {
 			return err
 		}
-		for i := range int(batch.NumRows()) {
-			row.Reset()
-			raw := batch.Column(batch.Schema().FieldIndices("raw")[0]).(*array.String).Value(i)
-			row.Text = append(row.Text, raw...)
-			row.RawLen = len(row.Text)
-			for _, f := range fill {
-				f(&row, i)
-			}
-			if err := each(&row, index); err != nil {
-				return err
-			}
-			index++
+		return eachRow(batch, &row, func(i int) error { return each(&row, by(i)) })
+	})
+}
+
+// eachRow fills the row with each row of a batch.
+func eachRow(batch arrow.RecordBatch, row *Row, each func(i int) error) error {
+	fill, err := rowFillers(batch)
+	if err != nil {
+		return err
+	}
+	raws, ok := batch.Column(batch.Schema().FieldIndices("raw")[0]).(*array.String)
+	if !ok {
+		return fmt.Errorf("column %q: it has no text", "raw")
+	}
+	for i := range int(batch.NumRows()) {
+		row.Reset()
+		raw := raws.Value(i)
+		row.Text = append(slices.Grow(row.Text, len(raw)+len(raw)/8), raw...)
+		row.RawLen = len(row.Text)
+		for _, f := range fill {
+			f(row, i)
+		}
+		if err := each(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replacements reads the columns that only files of `revisions` have.
+func replacements(batch arrow.RecordBatch) (func(i int) *replacement, error) {
+	column := func(name string) arrow.Array {
+		if at := batch.Schema().FieldIndices(name); len(at) == 1 {
+			return batch.Column(at[0])
 		}
 		return nil
-	})
+	}
+	if column("replaced") == nil {
+		return func(int) *replacement { return nil }, nil
+	}
+	at, ok1 := column("replaced").(*array.Timestamp)
+	run, ok2 := column("replaced_by_run").(*array.String)
+	hash, ok3 := column("replaced_by_hash").(*array.Int64)
+	if !ok1 || !ok2 || !ok3 {
+		return nil, fmt.Errorf("its columns %q, %q, %q have other types than ours", "replaced", "replaced_by_run", "replaced_by_hash")
+	}
+	return func(i int) *replacement {
+		return &replacement{at: int64(at.Value(i)) / 1000, run: strings.Clone(run.Value(i)), hash: hash.Value(i)}
+	}, nil
 }
 
 // rowFillers makes, for each column of a batch, the function that puts its
@@ -135,7 +214,7 @@ func rowFillers(batch arrow.RecordBatch) ([]func(*Row, int), error) {
 		if !known {
 			continue // of a later schema version
 		}
-		g, err := filler(f, batch.Column(i))
+		g, err := filler(name.Name, f, batch.Column(i))
 		if err != nil {
 			return nil, fmt.Errorf("column %q: %w", name.Name, err)
 		}
@@ -146,8 +225,8 @@ func rowFillers(batch arrow.RecordBatch) ([]func(*Row, int), error) {
 	return fill, nil
 }
 
-func filler(f field, column arrow.Array) (func(*Row, int), error) {
-	switch c := column.(type) {
+func filler(column string, f field, values arrow.Array) (func(*Row, int), error) {
+	switch c := values.(type) {
 	case *array.String:
 		return fillString(f, c), nil
 	case *array.Int64:
@@ -179,9 +258,16 @@ func filler(f field, column arrow.Array) (func(*Row, int), error) {
 	case *array.Timestamp:
 		switch f.kind {
 		case kindMillis:
-			return setNumber(f, c, func(i int) int64 { return int64(c.Value(i)) / 1000 }), nil
+			set := setNumber(f, c, func(i int) int64 { return int64(c.Value(i)) / 1000 })
+			return func(r *Row, i int) {
+				set(r, i)
+				r.noteFraction(column, c.IsValid(i) && c.Value(i)%1000 != 0)
+			}, nil
 		case kindIngested:
-			return func(r *Row, i int) { r.Ingested = int64(c.Value(i)) / 1000 }, nil
+			return func(r *Row, i int) {
+				r.Ingested = int64(c.Value(i)) / 1000
+				r.noteFraction(column, c.Value(i)%1000 != 0)
+			}, nil
 		case kindReplaced:
 			return nil, nil
 		}
@@ -199,7 +285,15 @@ func filler(f field, column arrow.Array) (func(*Row, int), error) {
 		}
 		return fillObjectList(c)
 	}
-	return nil, fmt.Errorf("it has type %s", column.DataType())
+	return nil, fmt.Errorf("it has type %s", values.DataType())
+}
+
+// noteFraction marks a time that is no whole millisecond: none of ours is, and
+// the number of a Row cannot hold it.
+func (r *Row) noteFraction(column string, is bool) {
+	if is {
+		r.Drift |= 1 << slices.IndexFunc(Columns, func(c Column) bool { return c.Name == column })
+	}
 }
 
 func setNumber(f field, c arrow.Array, value func(int) int64) func(*Row, int) {
@@ -225,7 +319,13 @@ func fillString(f field, c *array.String) func(*Row, int) {
 			}
 		}
 	case kindRunID:
-		return func(r *Row, i int) { r.RunID = string(append([]byte{}, c.Value(i)...)) }
+		var last string // the same for all rows of a commit
+		return func(r *Row, i int) {
+			if id := c.Value(i); id != last {
+				last = strings.Clone(id) // the batch is used again
+			}
+			r.RunID = last
+		}
 	}
 	return nil // raw is there already
 }
@@ -288,12 +388,12 @@ func fillObjectList(c *array.List) (func(*Row, int), error) {
 		from, to := c.ValueOffsets(i)
 		for j := int(from); j < int(to); j++ {
 			o := Object{ID: Null, Name: Null, Value: Null, ServiceObjectType: Null, Null: s.IsNull(j)}
-			for k, span := range map[int]*Span{0: &o.ID, 1: &o.Name, 2: &o.Value, 7: &o.ServiceObjectType} {
-				if !o.Null && texts[k].IsValid(j) {
-					*span = r.addText(texts[k].Value(j))
-				}
-			}
 			if !o.Null {
+				for k, span := range [...]*Span{0: &o.ID, 1: &o.Name, 2: &o.Value, 7: &o.ServiceObjectType} {
+					if span != nil && texts[k].IsValid(j) {
+						*span = r.addText(texts[k].Value(j))
+					}
+				}
 				if typ.IsValid(j) {
 					o.Type, o.Set = typ.Value(j), o.Set|ObjectHasType
 				}
@@ -310,6 +410,21 @@ func fillObjectList(c *array.List) (func(*Row, int), error) {
 			r.Objects = append(r.Objects, o)
 		}
 	}, nil
+}
+
+// readIDs reads the activity_id of each row; the text is only valid during the
+// call.
+func readIDs(ctx context.Context, path string, each func(id string)) error {
+	return readColumns(ctx, path, []string{"activity_id"}, func(b arrow.RecordBatch) error {
+		ids, ok := b.Column(0).(*array.String)
+		if !ok {
+			return errOtherTypes
+		}
+		for i := range ids.Len() {
+			each(ids.Value(i))
+		}
+		return nil
+	})
 }
 
 // ReadRows reads the rows of one data file of a lake. The row is used again

@@ -36,17 +36,15 @@ func parseEntry(version int64, entry []byte, actions []delta.Action) *parsedEntr
 	p := &parsedEntry{version: version, entry: entry, head: sha256Hex(entry), actions: actions}
 	p.facts, p.err = ourFacts(actions)
 	if f := p.facts; f != nil {
-		p.err = errors.Join(f.Revisions.check(revisionsDir), f.Quarantine.check(quarantineDir), f.Erased.check(erasedDir))
+		p.err = errors.Join(f.Revisions.check(revisionsDir), f.Quarantine.check(quarantineDir), f.Erased.check(erasedDir), f.Purge.check(), f.checkPages())
+	}
+	for _, a := range actions {
+		if p.err == nil {
+			p.err = p.parseFile(a)
+		}
 	}
 	if p.err != nil {
 		p.err = fmt.Errorf("log entry %d: %w", version, p.err)
-		return p
-	}
-	for _, a := range actions {
-		if err := p.parseFile(a); err != nil {
-			p.err = err
-			return p
-		}
 	}
 	return p
 }

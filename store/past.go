@@ -5,9 +5,6 @@ import (
 	"crypto/sha256"
 	"sync"
 
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-
 	"mdcalake/store/index"
 )
 
@@ -115,19 +112,12 @@ func (a *Append) readPast(ctx context.Context, f File, ids map[uint64]uint64) er
 	path := a.w.layout.path(f.Path)
 	found := map[int64]uint64{} // row -> key
 	row := int64(0)
-	err := readColumns(ctx, path, []string{"activity_id"}, func(b arrow.RecordBatch) error {
-		column, ok := b.Column(0).(*array.String)
-		if !ok {
-			return errOtherTypes
+	err := readIDs(ctx, path, func(id string) {
+		key := a.dedupe.key([]byte(id))
+		if _, wanted := ids[key]; wanted && !p.looked[key] {
+			found[row] = key
 		}
-		for i := range column.Len() {
-			key := a.dedupe.key([]byte(column.Value(i)))
-			if _, wanted := ids[key]; wanted && !p.looked[key] {
-				found[row] = key
-			}
-			row++
-		}
-		return nil
+		row++
 	})
 	if err == nil && len(found) > 0 {
 		err = readRows(ctx, path, func(r *Row, index int64) error {

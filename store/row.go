@@ -106,7 +106,8 @@ type Row struct {
 	RunID    string
 
 	// Drift has bit i set when the field behind Columns[i] had a value that the
-	// column cannot hold, or stood twice in its object. Not stored.
+	// column cannot hold, or stood twice in its object; of a row that was read
+	// back, when a time is no whole millisecond. Not stored.
 	Drift uint64
 }
 

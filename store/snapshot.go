@@ -17,6 +17,7 @@ type Snapshot struct {
 	Revisions  []File // sorted by path
 	Quarantine []File // sorted by path
 	Erased     []File // hashes of ids that a purge has erased; sorted by path
+	Pages      []File // kept pages; Size and SHA256 are the body's; sorted by path
 	Purges     []Purge
 	Runs       []Run // by start
 	Coverage   []Rectangle
@@ -39,6 +40,7 @@ type File struct {
 	Rows      int64
 	Version   int64 // of the entry that added it
 	Stats     Stats
+	Level     int // of zstd, where it is stronger than a run writes; else 0
 }
 
 // Stats are the bounds that the log keeps of a file; times in milliseconds.
@@ -72,7 +74,7 @@ type Run struct {
 	Started        time.Time `json:"started"`
 	Ended          time.Time `json:"ended,omitzero"` // zero: it never said that it ended
 	Outcome        string    `json:"outcome"`        // "running", "complete", "partial", "interrupted", "failed"
-	Verb           string    `json:"verb"`           // "ingest" or "import"
+	Verb           string    `json:"verb"`           // "ingest", "import", "quarantine retry"
 	Host           string    `json:"host,omitempty"`
 	CredentialKind string    `json:"credential_kind,omitempty"`
 	ClientID       string    `json:"client_id,omitempty"`
@@ -86,6 +88,7 @@ type Run struct {
 	Duplicates     int64     `json:"duplicates"`
 	Revisions      int64     `json:"revisions"`
 	Quarantined    int64     `json:"quarantined"`
+	Erased         int64     `json:"erased,omitempty"` // refused: a purge has erased them
 	Bytes          int64     `json:"bytes"`
 	// Drift counts values that a column could not hold, by column.
 	Drift map[string]int64 `json:"drift,omitempty"`
@@ -107,7 +110,7 @@ type Rectangle struct {
 	Service        *int64    `json:"service,omitempty"` // nil: all services
 	State          string    `json:"state"`             // "complete", "partial", "filtered", "failed", "imported"
 	ThroughCreated time.Time `json:"through_created,omitzero"`
-	Filter         string    `json:"filter,omitempty"` // JSON, as asked
+	Filter         string    `json:"filter,omitempty"` // its fields and operators, values hashed
 	Route          string    `json:"route,omitempty"`  // "activities"
 	RunID          string    `json:"run_id"`
 	Records        int64     `json:"records"`

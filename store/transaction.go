@@ -35,6 +35,7 @@ type change struct {
 	adds    map[string]newFile // to activities, by path in the lake
 	removes map[string]File    // committed files of activities
 	sides   map[string]*sideEdit
+	pages   map[int64]bool  // kept, by their number in the run
 	dirs    map[string]bool // to be synced
 }
 
@@ -56,7 +57,7 @@ type newFile struct {
 
 func newChange() change {
 	return change{
-		adds: map[string]newFile{}, removes: map[string]File{}, dirs: map[string]bool{},
+		adds: map[string]newFile{}, removes: map[string]File{}, pages: map[int64]bool{}, dirs: map[string]bool{},
 		sides: map[string]*sideEdit{revisionsDir: {}, quarantineDir: {}, erasedDir: {}},
 	}
 }
@@ -260,7 +261,7 @@ func (t *transaction) newTable(rel string, columns []Column, withKeys bool) (*op
 	if err != nil {
 		return nil, err
 	}
-	f.table, err = newTableWriter(f.f, columns, withKeys, t.w.opts.ToolVersion)
+	f.table, err = newTableWriter(f.f, columns, withKeys, t.w.opts.ToolVersion, quick)
 	if err != nil {
 		return nil, f.abandon(err)
 	}
@@ -356,6 +357,9 @@ func (t *transaction) commit(ctx context.Context, e entryText) (committed bool, 
 		return false, err
 	}
 	t.change = newChange()
+	if err == nil {
+		err = t.w.checkpoint()
+	}
 	if err == nil {
 		err = t.w.values.committed(head)
 	}

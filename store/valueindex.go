@@ -311,6 +311,14 @@ func (v *valueIndex) merge(ctx context.Context) error {
 	return errors.Join(v.writer().RemoveStray(ix), ix.Close())
 }
 
+// clear removes the index; whoever needs it next makes it anew.
+func (v *valueIndex) clear() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.close()
+	return v.writer().Clear()
+}
+
 // drop forgets a batch that will not be committed.
 func (v *valueIndex) drop() {
 	v.mu.Lock()

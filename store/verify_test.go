@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"mdcalake/store"
@@ -92,6 +93,7 @@ func (d damaged) edit(path string, change func([]byte) []byte) {
 func (d damaged) oneEntry() {
 	d.must(os.Remove(d.entry(1)))
 	d.must(os.Remove(d.entry(2)))
+	d.must(os.Remove(d.path("_mdcalake/head")))
 	d.must(os.RemoveAll(d.path("activities/date=2026-11-01/service=20894")))
 }
 
@@ -109,13 +111,18 @@ func (d damaged) replace(old, new string) {
 // lie writes the first file anew with other rows, and an entry that fits it.
 func (d damaged) lie(change func(*store.Row)) {
 	d.t.Helper()
+	d.lieWith(func(path, out string) (int64, string, string, error) { return store.RewriteRows(path, out, change) })
+}
+
+func (d damaged) lieWith(rewrite func(path, out string) (size int64, hash, stats string, err error)) {
+	d.t.Helper()
 	d.oneEntry()
 	l, err := store.Open(d.dir)
 	d.must(err)
 	was := l.Snapshot().Files[0]
 	l.Close()
 	out := d.path("activities/new")
-	size, hash, stats, err := store.RewriteRows(d.path(firstFile), out, change)
+	size, hash, stats, err := rewrite(d.path(firstFile), out)
 	d.must(err)
 	d.must(os.Rename(out, d.path(firstFile)))
 	d.replace(was.SHA256, hash)
@@ -167,13 +174,13 @@ func TestVerifyNamesEachKindOfDamage(t *testing.T) {
 		{name: "a rewritten entry", damage: func(d damaged) {
 			d.edit(d.entry(1), func(b []byte) []byte { return append(b, ' ') })
 		}, want: []string{logDir + "/00000000000000000001.json: its SHA-256 is "}},
-		{name: "an entry missing in the middle", damage: func(d damaged) { d.must(os.Remove(d.entry(1))) }, want: []string{logDir + ": log entry 1 is missing, though entry 2 exists"}},
+		{name: "an entry missing in the middle", damage: func(d damaged) { d.must(os.Remove(d.entry(1))) }, want: []string{logDir + "/00000000000000000001.json: it is missing, though entry 2 exists"}},
 		{name: "a torn entry", damage: func(d damaged) {
 			d.edit(d.entry(1), func(b []byte) []byte { return b[:len(b)/2] })
-		}, want: []string{logDir + ": read log entry 1: "}},
-		{name: "the last entry cut off", damage: func(d damaged) { d.must(os.Remove(d.entry(2))) }, o: store.VerifyOptions{ExpectHead: "2:00ff"},
-			want: []string{logDir + "/00000000000000000002.json: the log ends at entry 1"}},
-		{name: "another head", damage: func(damaged) {}, o: store.VerifyOptions{ExpectHead: "2:00ff"}, want: []string{logDir + "/00000000000000000002.json: its SHA-256 is "}},
+		}, want: []string{logDir + "/00000000000000000001.json: it is no log entry: line 2: ", logDir + "/00000000000000000001.json: its SHA-256 is "}},
+		{name: "the last entry cut off", damage: func(d damaged) { d.must(os.Remove(d.entry(2))) }, o: store.VerifyOptions{ExpectHead: "2:" + noSuchHash},
+			want: []string{"_mdcalake/head: it names entry 2, the log ends at entry 1", logDir + "/00000000000000000002.json: it is expected, the log ends at entry 1"}},
+		{name: "another head", damage: func(damaged) {}, o: store.VerifyOptions{ExpectHead: "2:" + noSuchHash}, want: []string{logDir + "/00000000000000000002.json: its SHA-256 is "}},
 		{name: "a head that is none", damage: func(damaged) {}, o: store.VerifyOptions{ExpectHead: "last"}, want: []string{`the expected head "last" is not VERSION:SHA256`}},
 		{name: "a column that does not follow from the bytes", damage: func(d damaged) {
 			d.lie(func(r *store.Row) { r.Strings[store.UserName] = store.Null })
@@ -181,6 +188,26 @@ func TestVerifyNamesEachKindOfDamage(t *testing.T) {
 		{name: "a content hash of something else", damage: func(d damaged) {
 			d.lie(func(r *store.Row) { r.ContentHash++ })
 		}, want: slices.Repeat([]string{"content_hash does not follow from its bytes"}, 3)},
+		{name: "a time between two milliseconds", damage: func(d damaged) { d.lieWith(store.RewriteRowsOff) },
+			want: slices.Repeat([]string{"column timestamp does not follow from its bytes"}, 3)},
+		{name: "a run that the log does not know", damage: func(d damaged) { d.lie(func(r *store.Row) { r.RunID = "nobody" }) },
+			want: slices.Repeat([]string{`the log has no commit of run "nobody" with its value of ingested`}, 3)},
+		{name: "a commit that the log does not know", damage: func(d damaged) { d.lie(func(r *store.Row) { r.Ingested++ }) },
+			want: slices.Repeat([]string{`the log has no commit of run "R-1" with its value of ingested`}, 3)},
+		{name: "a file that is another table's", damage: func(d damaged) {
+			d.lieWith(func(_, out string) (int64, string, string, error) {
+				d.must(store.WriteQuarantine(out, "R-1", base, "x"))
+				data, err := os.ReadFile(out)
+				return int64(len(data)), sha(data), "", err
+			})
+		}, want: []string{firstFile + `: its schema version is "", this version of mdcalake knows 1`}},
+		{name: "an entry without a file's hash", damage: func(d damaged) { d.oneEntry(); d.replace("mdcalake.sha256", "other") },
+			want: []string{firstFile + ": entry 0 has no SHA-256 of it"}},
+		{name: "a wrong partition value, and a changed file", damage: func(d damaged) {
+			d.oneEntry()
+			d.replace(`"service":"20893"`, `"service":"20894"`)
+			d.edit(d.path(firstFile), func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
+		}, want: []string{"the partition values of", firstFile + ": its bytes have changed"}},
 		{name: "an id twice", damage: func(d damaged) { d.lie(func(r *store.Row) { rename(r, "same") }) }, o: store.VerifyOptions{Lift: noLift},
 			want: slices.Repeat([]string{"its activity_id stands in activities twice: \"same\""}, 2)},
 		{name: "rows of another cell", damage: func(d damaged) { d.lie(func(r *store.Row) { r.SetNumber(store.AppID, 7) }) }, o: store.VerifyOptions{Lift: noLift},
@@ -225,6 +252,8 @@ func TestVerifyNamesEachKindOfDamage(t *testing.T) {
 		})
 	}
 }
+
+var noSuchHash = strings.Repeat("00ff", 16)
 
 // noLift stands for VerifyOptions without Lift in the table.
 func noLift([]byte, *store.Row) error { return nil }
@@ -349,7 +378,7 @@ func TestALogCannotNameFilesElsewhere(t *testing.T) {
 	d := newDamaged(t)
 	l, err := store.Open(d.dir)
 	d.must(err)
-	text := fmt.Sprintf(`{"commitInfo":{"mdcalake":{"format":1,"previous":%q}}}`+"\n"+`{"remove":{"path":"_delta_log/00000000000000000000.json","dataChange":true}}`, l.Snapshot().Head)
+	text := fmt.Sprintf(`{"commitInfo":{"mdcalake":{"format":1,"previous":%q,"ingested":4000000000000}}}`+"\n"+`{"remove":{"path":"_delta_log/00000000000000000000.json","dataChange":true}}`, l.Snapshot().Head)
 	l.Close()
 	d.must(os.WriteFile(d.entry(3), []byte(text), 0o600))
 	tidyUp(t, d.dir, nil)
@@ -364,13 +393,13 @@ func TestVerifyBesideACommittingRunRaisesNoAlarm(t *testing.T) {
 	w, err := store.OpenWriter(d.dir, store.WriterOptions{})
 	d.must(err)
 	defer w.Close()
-	once := false
+	commit := sync.OnceValue(func() error { // the log has been read when it is called
+		_, err := storetest.Append(w, append(few(10, 4), revised(few(0, 1)[0], 5))...)
+		return err
+	})
 	lift := func(record []byte, row *store.Row) error {
-		if !once { // the log has been read by now
-			once = true
-			if _, err := storetest.Append(w, append(few(10, 4), revised(few(0, 1)[0], 5))...); err != nil {
-				return err
-			}
+		if err := commit(); err != nil {
+			return err
 		}
 		return storetest.Lift(record, row)
 	}

@@ -64,7 +64,11 @@ func OpenWriter(dir string, o WriterOptions) (*Writer, error) {
 	o.limits = o.limits.orDefaults()
 	w := &Writer{layout: l, dir: dir, opts: o, state: newFold(), swept: map[string]bool{}}
 	w.values = &valueIndex{w: w}
-	if !isLake(l) {
+	there, err := isLake(l)
+	if err != nil {
+		return nil, w.fault("open lake", plain(err))
+	}
+	if !there {
 		return w, checkNewLake(l, dir)
 	}
 	// A lake that its group may read stays so, whoever adds to it. The directory
@@ -92,6 +96,10 @@ func (w *Writer) start() error {
 		return err
 	}
 	w.state = state
+	// What no reader can open is not written on.
+	if _, err := state.snapshot(w.layout.root); err != nil {
+		return err
+	}
 	// A crash may have come before the first entry: then make has to go on.
 	w.made = state.table.Version >= 0
 	if err := w.writable(); err != nil {
@@ -241,7 +249,7 @@ func (e *TenantError) Hint() string {
 // commit writes the next entry.
 func (w *Writer) commit(ctx context.Context, actions []delta.Action, e entryText) error {
 	now, f := w.opts.Clock(), e.facts
-	f.Format, f.Previous = formatVersion, w.state.head
+	f.Format, f.Previous = f.format(), w.state.head
 	version := w.state.table.Version + 1
 	if version == 0 {
 		id, err := newTableID()
@@ -296,6 +304,15 @@ func (w *Writer) commit(ctx context.Context, actions []delta.Action, e entryText
 		return fmt.Errorf("write the head: %w", err)
 	}
 	return nil
+}
+
+// checkpoint writes, now and then, what other programs read in place of the
+// entries.
+func (w *Writer) checkpoint() error {
+	if v := w.state.table.Version; v == 0 || v%w.opts.limits.checkpoint != 0 {
+		return nil
+	}
+	return delta.WriteCheckpoint(logDir{fs: w.opts.FS, layout: w.layout}, w.state.table, w.opts.Clock())
 }
 
 // visible says whether the log has this very entry.
@@ -375,7 +392,7 @@ func (w *Writer) sweepPending(pending string) error {
 			continue
 		}
 		names := []string{tempName(rel)}
-		if !w.committed(rel) {
+		if !w.state.knows(rel) {
 			names = append(names, rel)
 		}
 		for _, name := range names {
@@ -400,14 +417,13 @@ func (w *Writer) sweepPending(pending string) error {
 
 // ownName keeps a damaged pending file from pointing outside the lake.
 func ownName(rel string) bool {
+	if isPagePath(rel) {
+		return true
+	}
 	first, _, _ := strings.Cut(rel, "/")
 	return path.Clean(rel) == rel && filepath.IsLocal(filepath.FromSlash(rel)) && strings.HasSuffix(rel, ".parquet") &&
 		strings.HasPrefix(path.Base(rel), "part-") && (first == activitiesDir || first == revisionsDir || first == quarantineDir || first == erasedDir)
 }
-
-// committed says whether the log names the file, now or earlier; a file that
-// was removed by a commit is not this sweep's.
-func (w *Writer) committed(rel string) bool { return w.state.names(rel) || w.state.removed[rel] }
 
 func (w *Writer) removeIfThere(rel string) error {
 	err := w.opts.FS.Remove(w.layout.path(rel))
@@ -436,6 +452,18 @@ func (w *Writer) sweepLog() error {
 // sweepRemoved deletes the files that our commits took out of their tables,
 // unless a reader is at work: then the next writer does it.
 func (w *Writer) sweepRemoved() error {
+	_, err := w.removeReplaced()
+	return err
+}
+
+// RemoveReplaced deletes the files that commits have replaced or erased, and
+// answers how many are left because a reader is at work.
+func (w *Writer) RemoveReplaced() (left int, err error) {
+	left, err = w.removeReplaced()
+	return left, w.fault("tidy up lake", err)
+}
+
+func (w *Writer) removeReplaced() (left int, err error) {
 	var due []string
 	for rel := range w.state.removed {
 		// A log that was handed to us may name anything.
@@ -444,19 +472,19 @@ func (w *Writer) sweepRemoved() error {
 		}
 	}
 	if len(due) == 0 {
-		return nil
+		return 0, nil
 	}
 	slices.Sort(due)
 	lock, free, err := tryExclusive(w.layout.private(readersName), w.layout.fileMode())
 	if err != nil || !free {
-		return err
+		return len(due), err
 	}
 	defer lock.Close()
-	for _, rel := range due {
+	for n, rel := range due {
 		if err := w.removeIfThere(rel); err != nil {
-			return fmt.Errorf("remove a file that a commit has replaced: %w", err)
+			return len(due) - n, fmt.Errorf("remove a file that a commit has replaced: %w", err)
 		}
 		w.swept[rel] = true
 	}
-	return nil
+	return 0, nil
 }

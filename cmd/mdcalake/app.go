@@ -35,7 +35,7 @@ func newApp(c console) *cli.App {
 		ErrWriter:                 c.err,
 		Reader:                    c.in,
 		DisableSliceFlagSeparator: true,
-		Commands:                  []*cli.Command{ingestCommand(c), importCommand(c), queryCommand(c), coverageCommand(c), verifyCommand(c), versionCommand(c)},
+		Commands:                  []*cli.Command{ingestCommand(c), importCommand(c), queryCommand(c), coverageCommand(c), statusCommand(c), quarantineCommand(c), verifyCommand(c), purgeCommand(c), versionCommand(c)},
 		Action: func(ctx *cli.Context) error {
 			if name := ctx.Args().First(); name != "" {
 				return usage("mdcalake --help lists the verbs", "there is no verb %q", name)
@@ -116,6 +116,13 @@ func openWriter(ctx *cli.Context) (*store.Writer, error) {
 	return store.OpenWriter(ctx.String("lake"), store.WriterOptions{
 		ToolVersion: version, Verb: ctx.Command.Name, Group: mode == "group", SeveralTenants: ctx.Bool("allow-tenant"),
 	})
+}
+
+// openExisting opens a lake for a verb that changes what is there, which one
+// that reads it has found before: no new lake is made.
+func openExisting(ctx *cli.Context) (*store.Writer, error) {
+	boundMemory()
+	return store.OpenWriter(ctx.String("lake"), store.WriterOptions{ToolVersion: version, Verb: ctx.Command.Name})
 }
 
 func versionCommand(c console) *cli.Command {

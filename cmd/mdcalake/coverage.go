@@ -19,7 +19,11 @@ func coverageCommand(c console) *cli.Command {
 		Usage: "draw what was asked for and what was not",
 		Description: `A line a day (UTC), a column a service that was asked for by name; "all" is
 what was asked for of all services at once. Only where it says complete does the
-absence of a record mean that there was none.`,
+absence of a record mean that there was none. The other states: partial (not read
+to its end), filtered (asked with a filter), imported (from saved data), failed,
+beyond the door (asked on the main route when older than 30 days), purged (erased
+on purpose, whatever was read before or since), never asked. Each stretch that is
+not complete is listed as a hole.`,
 		Flags: []cli.Flag{
 			lakeFlag(),
 			&cli.StringFlag{Name: "since", Usage: "begin of the event time (default: the first that was asked for)"},
@@ -65,51 +69,45 @@ func runCoverage(ctx *cli.Context, c console) error {
 	if !span[0].IsZero() && !span[0].Before(span[1]) {
 		return usage("--since must be before --until", "the time range is empty: it begins at %s and ends at %s", span[0].Format(time.RFC3339), span[1].Format(time.RFC3339))
 	}
-	columns := coverageColumns(s, span[0], span[1])
+	columns := s.CoverageByService(span[0], span[1])
 	if format == "json" {
 		return coverageJSON(c.out, columns, span[0], span[1])
 	}
 	return drawCoverage(c.out, columns, span[0], span[1])
 }
 
-// coverageColumn is one service, or all of them, over the whole time.
-type coverageColumn struct {
-	Service   *int64          `json:"service"` // null: all services
-	Stretches []store.Stretch `json:"stretches"`
-}
-
-func (c coverageColumn) name() string {
+// columnName is the name of a service, or of all of them.
+func columnName(c store.ServiceCoverage) string {
 	if c.Service == nil {
 		return "all"
 	}
 	return strconv.FormatInt(*c.Service, 10)
 }
 
-func coverageColumns(s *store.Snapshot, since, until time.Time) []coverageColumn {
-	columns := []coverageColumn{{Stretches: s.CoverageOf(nil, since, until)}}
-	for _, service := range s.CoverageServices() {
-		columns = append(columns, coverageColumn{Service: &service, Stretches: s.CoverageOf(&service, since, until)})
-	}
-	return columns
-}
-
-func coverageJSON(w io.Writer, columns []coverageColumn, since, until time.Time) error {
+func coverageJSON(w io.Writer, columns []store.ServiceCoverage, since, until time.Time) error {
 	for i := range columns {
 		if columns[i].Stretches == nil {
 			columns[i].Stretches = []store.Stretch{}
 		}
 	}
+	return writeJSON(w, struct {
+		Since     time.Time               `json:"since,omitzero"`
+		Until     time.Time               `json:"until,omitzero"`
+		OnlyNamed bool                    `json:"only_named"` // of all other services nothing is known
+		Services  []store.ServiceCoverage `json:"services"`
+		Holes     []store.Hole            `json:"holes"`
+	}{since, until, store.OnlyNamed(columns), columns, append([]store.Hole{}, store.Holes(columns)...)})
+}
+
+func writeJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(struct {
-		Since    time.Time        `json:"since,omitzero"`
-		Until    time.Time        `json:"until,omitzero"`
-		Services []coverageColumn `json:"services"`
-	}{since, until, columns})
+	return e.Encode(v)
 }
 
 // drawCoverage prints days down and services across, then each hole.
-func drawCoverage(w io.Writer, columns []coverageColumn, since, until time.Time) error {
+func drawCoverage(w io.Writer, columns []store.ServiceCoverage, since, until time.Time) error {
 	var b strings.Builder
 	if since.IsZero() {
 		b.WriteString("nothing was asked for yet\n")
@@ -119,7 +117,7 @@ func drawCoverage(w io.Writer, columns []coverageColumn, since, until time.Time)
 	words := make([][]string, len(columns)) // a word a day
 	widths := make([]int, len(columns))
 	for i, c := range columns {
-		widths[i] = len(c.name())
+		widths[i] = len(columnName(c))
 		words[i] = dayStates(c.Stretches, since, until)
 		for _, word := range words[i] {
 			widths[i] = max(widths[i], len(word))
@@ -132,7 +130,7 @@ func drawCoverage(w io.Writer, columns []coverageColumn, since, until time.Time)
 		}
 		b.WriteString(strings.TrimRight(text, " ") + "\n")
 	}
-	line("date", func(i int) string { return columns[i].name() })
+	line("date", func(i int) string { return columnName(columns[i]) })
 	line(strings.Repeat("-", 10), func(i int) string { return strings.Repeat("-", widths[i]) })
 	day := since.Truncate(24 * time.Hour)
 	for n := range words[0] {
@@ -167,35 +165,26 @@ func dayStates(stretches []store.Stretch, since, until time.Time) []string {
 }
 
 // writeHoles lists what is not complete.
-func writeHoles(b *strings.Builder, columns []coverageColumn) {
-	all := columns[0].Stretches
-	onlyNamed := len(columns) > 1 && len(all) == 1 && all[0].State == store.NeverAsked
-	if onlyNamed {
+func writeHoles(b *strings.Builder, columns []store.ServiceCoverage) {
+	if store.OnlyNamed(columns) {
 		b.WriteString("only these services were ever asked for; of all others nothing is known\n")
-		columns = columns[1:]
 	}
-	holes := 0
-	for _, c := range columns {
-		of := "service " + c.name()
+	holes := store.Holes(columns)
+	for _, h := range holes {
+		of := "all services"
 		switch {
-		case c.Service == nil && len(columns) == 1:
-			of = "all services"
-		case c.Service == nil:
+		case h.Service != nil:
+			of = "service " + strconv.FormatInt(*h.Service, 10)
+		case len(columns) > 1:
 			of = "all services but those asked for by name"
 		}
-		for _, s := range c.Stretches {
-			if s.State == store.StateComplete {
-				continue
-			}
-			holes++
-			fmt.Fprintf(b, "hole: %s .. %s, %s: %s", s.Since.Format(time.RFC3339Nano), s.Until.Format(time.RFC3339Nano), of, s.State)
-			if s.Reason != "" {
-				fmt.Fprintf(b, " (%s)", s.Reason)
-			}
-			b.WriteString("\n")
+		fmt.Fprintf(b, "hole: %s .. %s, %s: %s", h.Since.Format(time.RFC3339Nano), h.Until.Format(time.RFC3339Nano), of, h.State)
+		if h.Reason != "" {
+			fmt.Fprintf(b, " (%s)", h.Reason)
 		}
+		b.WriteString("\n")
 	}
-	if holes == 0 {
+	if len(holes) == 0 {
 		b.WriteString("no holes\n")
 	}
 }

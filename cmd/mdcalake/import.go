@@ -16,8 +16,10 @@ func importCommand(c console) *cli.Command {
 		Name:      "import",
 		Usage:     "append saved records (NDJSON, a record a line) to the lake",
 		ArgsUsage: "FILE... (- is stdin)",
-		Flags:     runFlags(),
-		Action:    func(ctx *cli.Context) error { return runImport(ctx, c) },
+		Description: `Takes in what the lake does not have yet. The ledger gets the SHA-256 of each
+file, and rows have the line as their page; the files themselves are not kept.`,
+		Flags:  runFlags(),
+		Action: func(ctx *cli.Context) error { return runImport(ctx, c) },
 	}
 }
 

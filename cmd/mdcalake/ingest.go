@@ -20,7 +20,9 @@ func ingestCommand(c console) *cli.Command {
 		Usage: "scan the Activities API into the lake",
 		Description: `Fetches the activities of [--since, --until) in windows of a UTC day, oldest
 first, and commits as it goes. Interrupted (Ctrl-C, a crash), the same command
-goes on where it stood; asked again, it adds nothing that the lake has.
+goes on where it stood (with a filter, at the beginning of the day it was in);
+asked again, it adds nothing that the lake has. Of a filter the lake keeps fields
+and operators, and a hash of the values: it names nobody.
 
 The credential comes from --token-file, MDCALAKE_TOKEN_FILE or MDCALAKE_TOKEN,
 never from an argument.`,
@@ -34,6 +36,7 @@ never from an argument.`,
 			&cli.StringFlag{Name: "filter", Usage: `further filters as the API takes them, e.g. '{"user.username":{"eq":["ada@example.com"]}}'`},
 			&cli.StringFlag{Name: "filter-file", Usage: "the same from a `FILE`"},
 			&cli.IntFlag{Name: "page-size", Value: 5000, Usage: "records to ask for in a request; the API gives what it likes"},
+			&cli.BoolFlag{Name: "keep-pages", Usage: "keep the API's answers as they came, under _pages in the lake; the proof behind the page hashes of the log", DisableDefaultText: true},
 			&cli.IntFlag{Name: "rate", Value: 28, Usage: "requests a minute, of the 30 that a tenant's tools share; 0: no limit"},
 		}, runFlags()...),
 		Action: func(ctx *cli.Context) error { return runIngest(ctx, c) },
@@ -49,7 +52,7 @@ func runIngest(ctx *cli.Context, c console) error {
 	}
 	now := time.Now()
 	o := ingest.Options{
-		Services: ctx.Int64Slice("service"), PageSize: ctx.Int("page-size"),
+		Services: ctx.Int64Slice("service"), PageSize: ctx.Int("page-size"), KeepPages: ctx.Bool("keep-pages"),
 		ToolVersion: version, Operator: ctx.String("operator"), CaseID: ctx.String("case"),
 	}
 	if o.PageSize < 1 {
@@ -223,6 +226,7 @@ type summaryJSON struct {
 	Duplicates    int64            `json:"duplicates"`
 	Revisions     int64            `json:"revisions"`
 	Quarantined   int64            `json:"quarantined"`
+	Erased        int64            `json:"erased"` // refused: a purge has erased them
 	OutsideWindow int64            `json:"outside_window"`
 	Bytes         int64            `json:"bytes"`
 	Seconds       float64          `json:"seconds"`
@@ -240,7 +244,7 @@ func writeSummary(c console, path string, s *ingest.Summary, failure error) erro
 	out := summaryJSON{
 		RunID: s.Run.RunID, Outcome: s.Run.Outcome, Windows: s.Windows, Finished: s.Finished, Kept: s.Kept, Failed: []failedJSON{},
 		Requests: s.Run.Requests, Records: s.Run.Records, Added: s.Run.Added, Duplicates: s.Run.Duplicates, Revisions: s.Run.Revisions,
-		Quarantined: s.Run.Quarantined, OutsideWindow: s.OutsideWindow, Bytes: s.Run.Bytes, Seconds: s.Elapsed.Seconds(), Drift: s.Run.Drift, Head: s.Head,
+		Quarantined: s.Run.Quarantined, Erased: s.Run.Erased, OutsideWindow: s.OutsideWindow, Bytes: s.Run.Bytes, Seconds: s.Elapsed.Seconds(), Drift: s.Run.Drift, Head: s.Head,
 	}
 	if out.Drift == nil {
 		out.Drift = map[string]int64{}

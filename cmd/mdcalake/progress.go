@@ -64,6 +64,21 @@ func describe(at ingest.Progress, eta bool) string {
 	return s
 }
 
+// step shows on a terminal how far the steps of a verb have come that takes
+// long; a short one shows nothing.
+func (p *progress) step(began time.Time) func(step string, done, total int64) {
+	return func(step string, done, total int64) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		now := time.Now()
+		if !p.live || total == 0 || now.Sub(began) < time.Second || now.Sub(p.last) < 100*time.Millisecond {
+			return
+		}
+		p.last = now
+		p.line(fmt.Sprintf("%s: %d %%", step, 100*done/total))
+	}
+}
+
 // line writes over the line before it.
 func (p *progress) line(text string) {
 	if r := []rune(text); len(r) > p.width-1 && p.width > 1 {
@@ -135,8 +150,12 @@ func (p *progress) summary(lake string, s *ingest.Summary, known int64) {
 	if sec := s.Elapsed.Seconds(); sec > 0.05 {
 		rate = fmt.Sprintf(" (%s a second)", count(int64(float64(r.Records)/sec)))
 	}
-	fmt.Fprintf(p.c.err, "%s %s in %s%s: %s new, %s, %s, %s quarantined\n", verbDone(r), things(r.Records, "record", "records"),
-		s.Elapsed.Round(10*time.Millisecond), rate, count(r.Added), things(r.Duplicates, "duplicate", "duplicates"), things(r.Revisions, "revision", "revisions"), count(r.Quarantined))
+	refused := ""
+	if r.Erased > 0 {
+		refused = fmt.Sprintf(", %s refused that a purge has erased", count(r.Erased))
+	}
+	fmt.Fprintf(p.c.err, "%s %s in %s%s: %s new, %s, %s, %s quarantined%s\n", verbDone(r), things(r.Records, "record", "records"),
+		s.Elapsed.Round(10*time.Millisecond), rate, count(r.Added), things(r.Duplicates, "duplicate", "duplicates"), things(r.Revisions, "revision", "revisions"), count(r.Quarantined), refused)
 	if r.Verb != "import" {
 		kept := ""
 		if s.Kept > 0 {

@@ -91,7 +91,7 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 	if ctx.IsSet("out") && ctx.String("out") == "" {
 		return usage("give a file; without --out the answer goes to stdout", "--out is empty")
 	}
-	out, err := newOutput(c, ctx.String("out"), lake.Snapshot().Root)
+	out, err := newOutput(c, "--out", ctx.String("out"), lake.Snapshot().Root)
 	if err != nil {
 		return err
 	}
@@ -193,7 +193,9 @@ type output struct {
 	path     string
 }
 
-func newOutput(c console, path, lake string) (*output, error) {
+// newOutput opens what the person named with a flag; empty is stdout. A place
+// in the lake is refused: reading changes nothing there.
+func newOutput(c console, flag, path, lake string) (*output, error) {
 	if path == "" {
 		o := &output{w: c.out}
 		o.width, o.terminal = terminal(c.out)
@@ -205,21 +207,36 @@ func newOutput(c console, path, lake string) (*output, error) {
 	}
 	dir, err := filepath.EvalSymlinks(filepath.Dir(abs))
 	if err != nil {
-		return nil, usage("make the directory first", "--out: %w", err)
+		return nil, usage("make the directory first", "%s: %w", flag, err)
 	}
-	if root, err := filepath.EvalSymlinks(lake); err == nil {
-		if rel, err := filepath.Rel(root, dir); err == nil && (rel == "." || filepath.IsLocal(rel)) {
-			return nil, usage("choose a place outside: a query changes nothing in a lake", "--out %q lies in the lake", path)
-		}
+	if within(dir, lake) {
+		return nil, usage("choose a place outside: reading changes nothing in a lake", "%s %q lies in the lake", flag, path)
 	}
 	if info, err := os.Stat(abs); err == nil && info.IsDir() {
-		return nil, usage("name a file in it", "--out %q is a directory", path)
+		return nil, usage("name a file in it", "%s %q is a directory", flag, path)
 	}
 	f, err := os.CreateTemp(dir, ".mdcalake-out-")
 	if err != nil {
 		return nil, fmt.Errorf("write %q: %w", path, err)
 	}
 	return &output{w: f, file: f, path: abs}, nil
+}
+
+// within says whether a directory, absolute and without links, is another one
+// or lies in it, by whatever names the two go.
+func within(dir, other string) bool {
+	outer, err := os.Stat(other)
+	if err != nil {
+		return false
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err == nil && os.SameFile(info, outer) {
+			return true
+		}
+		if dir == filepath.Dir(dir) {
+			return false
+		}
+	}
 }
 
 // keep gives the file its name.

@@ -55,6 +55,7 @@ func TestMain(m *testing.M) {
 //	unchanged ARGS...      mdcalake ARGS must exit 0 and leave the whole work directory as it is
 //	truth FILE [LAKE]      the lake holds exactly the payloads of FILE, the truth of mdcasim
 //	duckdb SQL             a bare DuckDB runs SQL; CSV on stdout
+//	misread LAKE FILE      the lines of FILE go to quarantine, as if the decoder could not read them
 //	lock LAKE              another process writes to the lake, until the script's end
 //	count N [GLOB]         stdout has N lines that match GLOB as a regular expression (default: all)
 //	same A B               the two files hold the same lines, in any order
@@ -88,7 +89,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sim": cmdSim, "simstop": func(ts *testscript.TestScript, _ bool, _ []string) { scriptOf(ts).stop() },
 			"exits": cmdExits, "refuses": cmdRefuses, "sqlerror": cmdSQLError, "unchanged": cmdUnchanged,
-			"truth": cmdTruth, "duckdb": cmdDuckDB, "lock": cmdLock, "count": cmdCount, "same": cmdSame,
+			"truth": cmdTruth, "duckdb": cmdDuckDB, "lock": cmdLock, "misread": cmdMisread, "count": cmdCount, "same": cmdSame,
 		},
 	})
 }
@@ -298,6 +299,23 @@ func cmdLock(ts *testscript.TestScript, _ bool, args []string) {
 	scriptOf(ts).lock = w
 }
 
+func cmdMisread(ts *testscript.TestScript, _ bool, args []string) {
+	w, err := store.OpenWriter(ts.MkAbs(args[0]), store.WriterOptions{ToolVersion: version, Verb: "ingest"})
+	ts.Check(err)
+	defer w.Close()
+	a, err := w.Begin(store.Run{RunID: store.NewRunID(time.Now()), Started: time.Now().UTC(), Outcome: "complete", Verb: "ingest"})
+	ts.Check(err)
+	defer a.Close()
+	n := int32(0)
+	for line := range strings.Lines(ts.ReadFile(args[1])) {
+		record := []byte(strings.TrimSuffix(line, "\n"))
+		ts.Check(a.Quarantine(context.Background(), store.Quarantined{Bytes: record, Reason: "of another day", Page: 1, Position: n}))
+		n++
+	}
+	_, err = a.Commit(context.Background(), store.Commit{Run: a.Run()})
+	ts.Check(err)
+}
+
 func cmdCount(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
@@ -449,7 +467,7 @@ func verifies(t testscript.T, lake string) {
 	if _, err := os.Stat(filepath.Join(lake, "activities")); err != nil {
 		return
 	}
-	_, err := store.Verify(context.Background(), lake, store.VerifyOptions{Lift: ingest.NewDecoder().Decode}, func(p store.Problem) {
+	_, err := store.Verify(context.Background(), lake, store.VerifyOptions{Lift: ingest.Lift}, func(p store.Problem) {
 		t.Fatal("the lake is damaged: " + p.String())
 	})
 	if err != nil {

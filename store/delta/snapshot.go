@@ -119,6 +119,11 @@ func (s *Snapshot) Apply(version int64, actions []Action) error {
 	return nil
 }
 
+// Skip moves the snapshot past an entry that is missing or could not be
+// applied, for whoever wants to see what can still be seen. Files that the
+// entry added are not in the snapshot then, and files that it removed may be.
+func (s *Snapshot) Skip(version int64) { s.Version = version }
+
 // noVector refuses deletion vectors: a reader that passed over one would show
 // deleted rows.
 func (s *Snapshot) noVector(version int64, vector json.RawMessage) error {

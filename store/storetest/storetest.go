@@ -5,9 +5,11 @@ package storetest
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +20,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"github.com/klauspost/compress/zstd"
 	"github.com/zeebo/xxh3"
 
 	"mdcalake/store"
@@ -163,6 +166,8 @@ type Contents struct {
 	Activities []string // verbatim bytes
 	Revisions  []string // likewise
 	Quarantine []string // bytes
+	Pages      []string // bodies of kept pages, each once
+	Erased     int64    // hashes of what must not come back
 }
 
 // Read reads the lake's newest snapshot; a directory without a lake holds
@@ -178,7 +183,69 @@ func Read(t testing.TB, dir string) Contents {
 	}
 	defer l.Close()
 	s := l.Snapshot()
-	return Contents{Activities: verbatim(t, s, s.Files), Revisions: verbatim(t, s, s.Revisions), Quarantine: quarantined(t, s)}
+	c := Contents{
+		Activities: verbatim(t, s, s.Files), Revisions: verbatim(t, s, s.Revisions), Quarantine: quarantined(t, s),
+		Pages: distinct(keptPages(t, s)),
+	}
+	for _, f := range s.Erased {
+		c.Erased += f.Rows
+	}
+	return c
+}
+
+func distinct(pages map[string]string) []string {
+	var bodies []string
+	for _, body := range pages {
+		bodies = append(bodies, body)
+	}
+	slices.Sort(bodies)
+	return slices.Compact(bodies)
+}
+
+// KeptPages are the bodies of the pages that the lake keeps, by their path.
+// The test fails where one is missing, or not what the log says of it.
+func KeptPages(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	l, err := store.Open(dir)
+	if errors.Is(err, store.ErrNotALake) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return keptPages(t, l.Snapshot())
+}
+
+func keptPages(t testing.TB, s *store.Snapshot) map[string]string {
+	t.Helper()
+	pages := map[string]string{}
+	for _, p := range s.Pages {
+		pages[p.Path] = keptPage(t, filepath.Join(s.Root, filepath.FromSlash(p.Path)), p)
+	}
+	return pages
+}
+
+func keptPage(t testing.TB, path string, p store.File) string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	body, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatalf("read %s: %v", path, err)
+	}
+	if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != p.SHA256 || int64(len(body)) != p.Size {
+		t.Errorf("%s is not what the log says of it", path)
+	}
+	return string(body)
 }
 
 // rowsOf are the rows of files by what is in them: a crash matrix reads the
