@@ -208,3 +208,17 @@ func WriteQuarantine(out string, run string, ingested int64, bytes ...string) er
 
 // ManifestLine is a part of the format.
 func ManifestLine(sum, rel string) string { return manifestLine(sum, rel) }
+
+// ForgeFold leaves a cached fold of another lake.
+func ForgeFold(dir string) error {
+	l, err := newLayout(dir)
+	if err != nil {
+		return err
+	}
+	s, _, err := openLog(l)
+	if err != nil {
+		return err
+	}
+	s.tenant.Host = "elsewhere.example"
+	return putFold(osFS{}, l.private(foldName), sealFold(s, 0), 0o600)
+}

@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"mdcalake/store/index"
 )
 
 // Verify reads everything again, in this order, which is also the order of what
@@ -123,6 +125,9 @@ type verifier struct {
 	log    *ledger
 	seed   uint64 // of the hashes of ids
 	erased erasures
+	// index is the value index, if it knows the log up to version indexed.
+	index   *index.Index
+	indexed int64
 
 	mu     sync.Mutex
 	result *Verified
@@ -149,6 +154,13 @@ func (v *verifier) run(ctx context.Context) error {
 		return err
 	}
 	v.checkHeads(noted)
+	if err := v.cachedFold(); err != nil {
+		return err
+	}
+	if !v.o.Quick {
+		v.openIndex(ctx)
+		defer v.closeIndex()
+	}
 	if err := v.dataFiles(ctx); err != nil {
 		return err
 	}
