@@ -256,10 +256,11 @@ func (c *compaction) quarantine(ctx context.Context, m Merge) error {
 
 // replaceSide puts a file of a side table in the place of those it was made of.
 func (c *compaction) replaceSide(ctx context.Context, m Merge, f *openFile, in tally, stats Stats, read func(context.Context, layout, string, *tally) error) error {
+	want := stats
 	if m.Table == quarantineDir {
-		stats = joined(m.Files) // its rows have nothing to bound
+		want = joined(m.Files) // its rows have nothing to bound
 	}
-	if err := fits(m.Files, in.rows, stats); err != nil {
+	if err := fits(m.Files, in.rows, want); err != nil {
 		return f.abandon(err)
 	}
 	if err := c.tx.finishSide(f, in.rows, stats); err != nil {

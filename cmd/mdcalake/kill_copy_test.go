@@ -48,11 +48,15 @@ func (c *campaign) judgeCopy(began *holding) {
 	}
 	// It is the lake at one of its commits, and goes on to the truth.
 	held := c.holding(dir)
-	if err := errors.Join(held.within(c.truth), grows(began, held)); err != nil {
+	truth, holds := c.trueSince(held.closed), grows
+	if held.closed != began.closed {
+		holds = loses
+	}
+	if err := errors.Join(held.within(truth), holds(began, held)); err != nil {
 		c.t.Errorf("the copy: %v", err)
 	}
 	c.whole(dir)
-	if err := c.holding(dir).equals(c.truth); err != nil {
+	if err := c.holding(dir).equals(truth); err != nil {
 		c.t.Errorf("the copy, gone on with: %v", err)
 	}
 	for _, rel := range strangers {
@@ -98,7 +102,7 @@ func TestALakeCopiedWhileAnIngestRuns(t *testing.T) {
 			c := &campaign{t: t, dir: t.TempDir(), rng: rand.New(rand.NewPCG(5, 0)), tally: newTally()}
 			c.newLake()
 			c.now.Store(campaignStart.AddDate(0, 0, 8).UnixMilli())
-			c.truth = c.trueNow()
+			c.truth = c.trueSince(0)
 			// The service holds two answers back. A window is one page here, so the run
 			// has nothing under way then, and the moments are the same every time.
 			var requests atomic.Int64

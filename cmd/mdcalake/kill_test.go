@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"mdcalake/ingest"
 	"mdcalake/ingest/simulator"
 	"mdcalake/store"
 	"mdcalake/store/storetest"
@@ -62,6 +63,10 @@ type payload [sha256.Size]byte
 type holding struct {
 	activities, revisions, quarantine map[payload]bool
 	doubled                           int
+	// closed is the event time, in ms, before which purges have erased all;
+	// happened is when a payload of the lake happened.
+	closed   int64
+	happened map[payload]int64
 	// What the runs say that they brought.
 	recorded, rejected int64
 }
@@ -85,7 +90,7 @@ type campaign struct {
 	url   string
 	now   atomic.Int64 // the service's clock, ms
 	asked atomic.Int64 // requests
-	truth *holding     // at now
+	truth *holding     // at now, but for what was purged
 	// before is the lake at the end of the round before; acked is the newest
 	// head that anyone was told.
 	before *holding
@@ -157,7 +162,7 @@ func (c *campaign) newLake() {
 		sim.ServeHTTP(w, r)
 	}))
 	c.t.Cleanup(c.srv.Close)
-	c.url, c.acked, c.truth = c.srv.URL, "", c.trueNow()
+	c.url, c.acked, c.truth = c.srv.URL, "", c.trueSince(0)
 	c.before = c.holding(c.lake)
 }
 
@@ -172,12 +177,15 @@ func (c *campaign) round(n int) {
 		c.newLake()
 	case n%finishEvery == 0:
 		c.now.Add((12*time.Hour + time.Duration(c.rng.IntN(84))*time.Hour).Milliseconds())
-		c.truth = c.trueNow()
+		c.truth = c.trueSince(c.before.closed)
 		if c.rng.IntN(3) == 0 {
 			c.forget()
 		}
 	}
 	verb := killedVerbs[c.rng.IntN(len(killedVerbs))]
+	if _, err := os.Stat(c.lake); verb.after && err != nil {
+		verb = killedVerbs[0]
+	}
 	args, commits := verb.args(c)
 	p, b := drawPoint(c.rng, verb, commits), blows[c.rng.IntN(len(blows))]
 	again := b.name == "kill -9" && c.rng.IntN(2) == 0
@@ -310,6 +318,9 @@ func (c *campaign) judge(verb killedVerb) {
 	if after.doubled > 0 {
 		c.t.Errorf("%d payloads are there twice", after.doubled)
 	}
+	if after.closed != c.before.closed {
+		c.truth = c.trueSince(after.closed)
+	}
 	if err := errors.Join(after.within(c.truth), verb.holds(c.before, after)); err != nil {
 		c.t.Errorf("after %s: %v", verb.name, err)
 	}
@@ -425,7 +436,7 @@ func (c *campaign) forget() {
 // holding reads a lake, file by file and not through the engine.
 func (c *campaign) holding(lake string) *holding {
 	c.t.Helper()
-	h := &holding{}
+	h := &holding{happened: map[payload]int64{}}
 	contents := storetest.Read(c.t, lake)
 	for _, part := range []struct {
 		rows []string
@@ -433,7 +444,9 @@ func (c *campaign) holding(lake string) *holding {
 	}{{contents.Activities, &h.activities}, {contents.Revisions, &h.revisions}, {contents.Quarantine, &h.quarantine}} {
 		*part.into = map[payload]bool{}
 		for _, row := range part.rows {
-			(*part.into)[sha256.Sum256([]byte(row))] = true
+			sum := payload(sha256.Sum256([]byte(row)))
+			(*part.into)[sum] = true
+			h.happened[sum] = happened(row)
 		}
 		h.doubled += len(part.rows) - len(*part.into)
 	}
@@ -446,6 +459,9 @@ func (c *campaign) holding(lake string) *holding {
 		c.t.Fatal(err)
 	}
 	defer l.Close()
+	for _, p := range l.Snapshot().Purges {
+		h.closed = max(h.closed, p.Before.UnixMilli())
+	}
 	for _, r := range l.Snapshot().Runs {
 		h.recorded += r.Added + r.Revisions
 		h.rejected += r.Quarantined
@@ -453,8 +469,17 @@ func (c *campaign) holding(lake string) *holding {
 	return h
 }
 
-// trueNow is what the service has now.
-func (c *campaign) trueNow() *holding {
+// happened is the timestamp of a record; 0 if it cannot be lifted.
+func happened(record string) int64 {
+	var row store.Row
+	if ingest.NewDecoder().Decode([]byte(record), &row) != nil {
+		return 0
+	}
+	return row.Numbers[store.Timestamp]
+}
+
+// trueSince is what the service has now of what happened since closed, in ms.
+func (c *campaign) trueSince(closed int64) *holding {
 	h := &holding{activities: map[payload]bool{}, revisions: map[payload]bool{}, quarantine: map[payload]bool{}}
 	var body []byte
 	for p := range c.sim.Expected() {
@@ -463,6 +488,7 @@ func (c *campaign) trueNow() *holding {
 		switch {
 		case p.ID == nil || p.Timestamp == nil:
 			h.quarantine[sum] = true
+		case *p.Timestamp < closed:
 		case p.Current:
 			h.activities[sum] = true
 		default:

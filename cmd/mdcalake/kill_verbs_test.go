@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,6 +16,8 @@ import (
 type killedVerb struct {
 	name string
 	asks bool // the service for pages
+	// after says that there must be a lake already.
+	after bool
 	// args draws a command line, and says how many commits it may make. The same
 	// line is used again where the run is let to its end.
 	args func(c *campaign) (args []string, commits int)
@@ -27,8 +30,28 @@ type killedVerb struct {
 
 // killedVerbs are the verbs of the campaign: a line for each verb that writes.
 var killedVerbs = []killedVerb{
-	{"ingest", true, ingestLine, grows},
-	{"import", false, importLine, grows},
+	{name: "ingest", asks: true, args: ingestLine, holds: grows},
+	{name: "import", args: importLine, holds: grows},
+	{name: "compact", after: true, args: compactLine, holds: stays},
+	{name: "purge", after: true, args: purgeLine, holds: loses},
+}
+
+// stays: the same payloads in the same tables.
+func stays(before, after *holding) error {
+	return errors.Join(after.equals(before), grows(before, after))
+}
+
+// loses: what is old goes, all of it or nothing, and nothing else.
+func loses(before, after *holding) error {
+	if after.closed == before.closed {
+		return stays(before, after)
+	}
+	young := func(payloads map[payload]bool) map[payload]bool {
+		kept := maps.Clone(payloads)
+		maps.DeleteFunc(kept, func(p payload, _ bool) bool { return before.happened[p] < after.closed })
+		return kept
+	}
+	return after.equals(&holding{activities: young(before.activities), revisions: young(before.revisions), quarantine: before.quarantine})
 }
 
 // grows: nothing goes, and what comes is what the runs say that they brought.
@@ -67,6 +90,16 @@ func ingestLine(c *campaign) ([]string, int) {
 		args = append(args, "--service", strconv.FormatInt(campaignServices[c.rng.IntN(len(campaignServices))], 10))
 	}
 	return args, int(until.Sub(since) / (24 * time.Hour))
+}
+
+// compactLine merges all that there is.
+func compactLine(*campaign) ([]string, int) { return []string{"compact"}, 1 }
+
+// purgeLine erases the oldest days, and now and then nothing.
+func purgeLine(c *campaign) ([]string, int) {
+	days := int(c.today().Sub(campaignStart) / (24 * time.Hour))
+	until := campaignStart.AddDate(0, 0, c.rng.IntN(days/2+1))
+	return []string{"purge", "--older-than", until.Format(time.DateOnly), "--yes", "--wait", "0s"}, 1
 }
 
 // importLine takes some days' records from files, a commit each, in disorder.
