@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// How much memory do a run and a verify take beside a lake of many records? As
+// much as beside a lake of few: a tenth of the records first, then all.
+//
+//	go test ./cmd/mdcalake -run TestMemoryDoesNotGrowWithTheLake -v -timeout 6h -memory.records=50000000
+var (
+	memoryRecords = flag.Int64("memory.records", 0, "records of TestMemoryDoesNotGrowWithTheLake")
+	memoryResult  = flag.String("memory.result", "", "write the result of TestMemoryDoesNotGrowWithTheLake to `FILE`")
+)
+
+// memoryStep is one command and what it took.
+type memoryStep struct {
+	name string
+	took time.Duration
+	peak int64 // bytes
+}
+
+func TestMemoryDoesNotGrowWithTheLake(t *testing.T) {
+	if *memoryRecords == 0 {
+		t.Skip("it takes hours: make memory")
+	}
+	lake := filepath.Join(t.TempDir(), "lake")
+	var steps []memoryStep
+	measure := func(name string, input func(w io.Writer) error, args ...string) memoryStep {
+		t.Helper()
+		cmd := command(filepath.Dir(lake), nil, append(args, "--lake", lake)...)
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		began := time.Now()
+		if input != nil {
+			pipe, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				w := bufio.NewWriterSize(pipe, 1<<20)
+				input(w) // the program says what it was given too little of
+				w.Flush()
+				pipe.Close()
+			}()
+		}
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, stderr.String())
+		}
+		s := memoryStep{name: name, took: time.Since(began), peak: cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss}
+		if runtime.GOOS == "linux" {
+			s.peak <<= 10
+		}
+		t.Logf("%-40s %8s %5d MiB\n%s", name, s.took.Round(time.Second), s.peak>>20, stderr.String())
+		steps = append(steps, s)
+		return s
+	}
+	few, all := *memoryRecords/10, *memoryRecords
+	again := func(of int64) func(w io.Writer) error {
+		return func(w io.Writer) error { return writeAgain(w, of, 200_000) }
+	}
+	a := measure(fmt.Sprintf("import of the first %d", few), func(w io.Writer) error { return writeSmall(w, 0, few, all) }, "import", "-")
+	b := measure(fmt.Sprintf("200,000 again, of %d", few), again(few), "import", "-")
+	c := measure(fmt.Sprintf("verify of %d", few), nil, "verify")
+	d := measure(fmt.Sprintf("import of the other %d", all-few), func(w io.Writer) error { return writeSmall(w, few, all, all) }, "import", "-")
+	e := measure(fmt.Sprintf("200,000 again, of %d", all), again(all), "import", "-")
+	f := measure(fmt.Sprintf("verify of %d", all), nil, "verify")
+	for _, pair := range [][2]memoryStep{{a, d}, {b, e}, {c, f}} {
+		if small, large := pair[0], pair[1]; large.peak > small.peak*5/4 {
+			t.Errorf("%q took %d MiB, %q %d MiB", small.name, small.peak>>20, large.name, large.peak>>20)
+		}
+	}
+	if *memoryResult != "" {
+		if err := os.WriteFile(*memoryResult, []byte(memoryReport(steps)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func memoryReport(steps []memoryStep) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Memory beside a large lake\n\nMade by `make memory` on %s, at commit %s, on %s/%s with %d cores and %s of memory.\n\n| step | time | peak memory |\n|---|---|---|\n", time.Now().UTC().Format(time.DateOnly), commitOf(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), memoryOf())
+	for _, s := range steps {
+		fmt.Fprintf(&b, "| %s | %s | %d MiB |\n", s.name, s.took.Round(time.Second), s.peak>>20)
+	}
+	return b.String()
+}
+
+// writeSmall writes records from..to of n, in the order of time over a year.
+func writeSmall(w io.Writer, from, to, n int64) error {
+	for i := from; i < to; i++ {
+		if err := writeSmallRecord(w, i, n, 0, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeAgain writes records that the lake has: half as they are, a quarter with
+// another app, a quarter on another day.
+func writeAgain(w io.Writer, of, n int64) error {
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range n {
+		app, days := int64(0), int64(0)
+		switch i % 4 {
+		case 2:
+			app = 1
+		case 3:
+			days = 1
+		}
+		if err := writeSmallRecord(w, r.Int64N(of), *memoryRecords, app, days); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeSmallRecord(w io.Writer, i, n, app, days int64) error {
+	const year = 365 * 24 * 3600 * 1000
+	at := 1_735_689_600_000 + int64(float64(i)/float64(n)*year)
+	_, err := fmt.Fprintf(w, `{"_id":"%016x","timestamp":%d,"created":%d,"appId":%d,"user":{"userName":"user%d@contoso.example"},"device":{"clientIP":"10.%d.%d.%d"}}`+"\n",
+		uint64(i)*0x9e3779b97f4a7c15, at+days*24*3600*1000, at+60_000+app+days, 20000+i%20+app*100, i%50_000, i%7, i%251, i%241)
+	return err
+}
