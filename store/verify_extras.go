@@ -90,7 +90,7 @@ func (v *verifier) privateStrangers() (others []string) {
 	}
 	for _, e := range entries {
 		switch name := e.Name(); {
-		case e.IsDir(), name == lockName, name == readersName, name == headName, name == headName+".tmp":
+		case e.IsDir(), name == lockName, name == readersName, name == headName, name == headName+".tmp", name == foldName, name == foldName+".tmp":
 		case strings.HasPrefix(name, pendingPrefix), strings.HasPrefix(name, spillPrefix):
 		default:
 			others = append(others, privateDir+"/"+name)
@@ -115,9 +115,12 @@ func (v *verifier) judge(files []string) error {
 	if err != nil {
 		return err
 	}
+	takenOut := now.state.takenOut(now.state.foreign)
 	for _, rel := range files {
 		_, err := os.Lstat(v.layout.path(rel))
 		switch {
+		case takenOut[rel]:
+			v.takenOut++
 		case pending[rel] || now.state.removed[rel] || now.state.names(rel) || entryUnderWay(rel):
 			v.result.InFlight++
 		case !errors.Is(err, fs.ErrNotExist):
