@@ -208,3 +208,9 @@ func WriteQuarantine(out string, run string, ingested int64, bytes ...string) er
 
 // ManifestLine is a part of the format.
 func ManifestLine(sum, rel string) string { return manifestLine(sum, rel) }
+
+// WithChanged makes it a few rows that are compared at once.
+func (o AdoptOptions) WithChanged(rows int) AdoptOptions {
+	o.limits.changed = rows
+	return o
+}

@@ -47,6 +47,9 @@ func readColumns(ctx context.Context, path string, names []string, each func(bat
 		return err
 	}
 	defer r.Close()
+	// Other programs note their own types there (large lists, views, dictionaries),
+	// and the library would hand out those: without it, they are Parquet's.
+	r.MetaData().FileMetaData.KeyValueMetadata = nil
 	pr, err := pqarrow.NewFileReader(r, pqarrow.ArrowReadProperties{BatchSize: readBatch}, memory.DefaultAllocator)
 	if err != nil {
 		return err
