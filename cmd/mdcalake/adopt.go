@@ -45,6 +45,11 @@ func runAdopt(ctx *cli.Context, c console) error {
 	if err := noArguments(ctx); err != nil {
 		return err
 	}
+	if ctx.Bool("revert") {
+		if err := mayAsk(ctx, c, undoIt); err != nil {
+			return err
+		}
+	}
 	plan, err := planAdoption(ctx, c)
 	if err != nil {
 		return err
@@ -91,11 +96,17 @@ func notAdopted(hint string, p *store.AdoptionPlan) error {
 	return &exitError{code: exitDamage, err: usage(hint, "nothing was changed: %s", things(int64(p.Problems), "problem was found", "problems were found"))}
 }
 
+// What a person is asked to do.
+const (
+	undoIt     = "undo what it did"
+	letItStand = "let it stand"
+)
+
 func decision(p *store.AdoptionPlan) string {
 	if p.Reverted {
-		return "undo this"
+		return undoIt
 	}
-	return "let it stand"
+	return letItStand
 }
 
 func carryOutAdoption(ctx *cli.Context, c console, plan *store.AdoptionPlan) error {
