@@ -27,7 +27,7 @@ const maxFailedWindows = 3
 
 // Outcomes of a run.
 const (
-	OutcomeRunning     = "running"
+	OutcomeRunning     = store.OutcomeRunning
 	OutcomeComplete    = store.OutcomeComplete
 	OutcomePartial     = "partial" // some windows failed
 	OutcomeInterrupted = "interrupted"

@@ -132,7 +132,7 @@ func (t *transaction) writeInOrder(rows *cell, out []string) ([]string, error) {
 	if err != nil {
 		return out, err
 	}
-	f, err := t.newData(rows.partition, name)
+	f, err := t.newData(rows.partition, name, quick)
 	if err != nil {
 		return out, err
 	}

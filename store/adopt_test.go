@@ -24,8 +24,8 @@ import (
 	"mdcalake/store/storetest"
 )
 
-// other is another program that writes to the table.
-type other struct {
+// stranger is another program that writes to the table.
+type stranger struct {
 	t   *testing.T
 	dir string
 }
@@ -38,14 +38,14 @@ type piece struct {
 
 // write makes a data file of pieces, in that order and without statistics, and
 // answers the action that names it.
-func (o other) write(name string, pieces ...piece) delta.Action {
+func (o stranger) write(name string, pieces ...piece) delta.Action {
 	o.t.Helper()
 	a, err := o.tryWrite(name, pieces...)
 	must(o.t, err)
 	return a
 }
 
-func (o other) tryWrite(name string, pieces ...piece) (delta.Action, error) {
+func (o stranger) tryWrite(name string, pieces ...piece) (delta.Action, error) {
 	rel := filepath.Dir(pieces[0].path) + "/" + name
 	out, err := os.Create(filepath.Join(o.dir, filepath.FromSlash(rel)))
 	if err != nil {
@@ -72,7 +72,7 @@ func (o other) tryWrite(name string, pieces ...piece) (delta.Action, error) {
 }
 
 // read reads the rows of a piece.
-func (o other) read(p piece) (arrow.Table, error) {
+func (o stranger) read(p piece) (arrow.Table, error) {
 	in, err := os.Open(filepath.Join(o.dir, filepath.FromSlash(p.path)))
 	if err != nil {
 		return nil, err
@@ -90,14 +90,14 @@ func (o other) read(p piece) (arrow.Table, error) {
 }
 
 // add names a file that is there.
-func (o other) add(rel string) delta.Action {
+func (o stranger) add(rel string) delta.Action {
 	o.t.Helper()
 	a, err := o.tryAdd(rel)
 	must(o.t, err)
 	return a
 }
 
-func (o other) tryAdd(rel string) (delta.Action, error) {
+func (o stranger) tryAdd(rel string) (delta.Action, error) {
 	info, err := os.Stat(filepath.Join(o.dir, filepath.FromSlash(rel)))
 	if err != nil {
 		return delta.Action{}, err
@@ -105,7 +105,7 @@ func (o other) tryAdd(rel string) (delta.Action, error) {
 	return delta.Action{Add: &delta.Add{Path: tableName(rel), PartitionValues: valuesOf(rel), Size: info.Size(), ModificationTime: 1, DataChange: true}}, nil
 }
 
-func (o other) remove(rel string) delta.Action {
+func (o stranger) remove(rel string) delta.Action {
 	return delta.Action{Remove: &delta.Remove{Path: tableName(rel), DeletionTimestamp: 1, DataChange: true}}
 }
 
@@ -118,12 +118,12 @@ func valuesOf(rel string) map[string]*string {
 }
 
 // commit writes the next entry.
-func (o other) commit(operation string, actions ...delta.Action) {
+func (o stranger) commit(operation string, actions ...delta.Action) {
 	o.t.Helper()
 	must(o.t, o.tryCommit(operation, actions...))
 }
 
-func (o other) tryCommit(operation string, actions ...delta.Action) error {
+func (o stranger) tryCommit(operation string, actions ...delta.Action) error {
 	log, err := store.Storage(o.dir)
 	if err != nil {
 		return err
@@ -141,7 +141,7 @@ func (o other) tryCommit(operation string, actions ...delta.Action) error {
 }
 
 // metaData is the table's, changed.
-func (o other) metaData(change func(*delta.MetaData)) delta.Action {
+func (o stranger) metaData(change func(*delta.MetaData)) delta.Action {
 	o.t.Helper()
 	log, err := store.Storage(o.dir)
 	must(o.t, err)
@@ -158,7 +158,7 @@ func (o other) metaData(change func(*delta.MetaData)) delta.Action {
 }
 
 // properties are the table's, as its first entry has them or as they are now.
-func (o other) properties(first bool) (properties map[string]string) {
+func (o stranger) properties(first bool) (properties map[string]string) {
 	o.t.Helper()
 	log, err := store.Storage(o.dir)
 	must(o.t, err)
@@ -178,22 +178,22 @@ func (o other) properties(first bool) (properties map[string]string) {
 
 // crowded is a lake of two cells with two files each, and of a revision whose
 // current payload stands in a file of its own.
-func crowded(t *testing.T) (other, []string) {
+func crowded(t *testing.T) (stranger, []string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "lake")
 	must(t, perform(dir, store.WriterOptions{}, "R", []run{{{records: few(0, 4)}}, {{records: few(4, 4)}}, {{records: ahead([]storetest.Record{few(8, 1)[0], revised(few(8, 1)[0], 5)})}}}, func() {}))
-	return other{t, dir}, tablePaths(t, dir)
+	return stranger{t, dir}, tablePaths(t, dir)
 }
 
 func tablePaths(t *testing.T, dir string) []string {
 	t.Helper()
-	paths, err := other{dir: dir}.files()
+	paths, err := stranger{dir: dir}.files()
 	must(t, err)
 	return paths
 }
 
 // files are the paths of the table's files, sorted.
-func (o other) files() (paths []string, err error) {
+func (o stranger) files() (paths []string, err error) {
 	l, err := store.Open(o.dir)
 	if err != nil {
 		return nil, err
@@ -206,7 +206,7 @@ func (o other) files() (paths []string, err error) {
 }
 
 // plan plans, sees that nothing was changed by it, and answers the problems.
-func (o other) plan(revert bool) (*store.AdoptionPlan, []string) {
+func (o stranger) plan(revert bool) (*store.AdoptionPlan, []string) {
 	o.t.Helper()
 	t := o.t
 	before := treeHash(t, o.dir)
@@ -222,7 +222,7 @@ func (o other) plan(revert bool) (*store.AdoptionPlan, []string) {
 	return p, problems
 }
 
-func (o other) carryOut(p *store.AdoptionPlan) error {
+func (o stranger) carryOut(p *store.AdoptionPlan) error {
 	o.t.Helper()
 	w, err := store.OpenWriter(o.dir, store.WriterOptions{Adopt: true})
 	must(o.t, err)
@@ -233,7 +233,7 @@ func (o other) carryOut(p *store.AdoptionPlan) error {
 
 // settled expects a lake as if nobody else had ever written: it verifies, holds
 // these rows, the directory is exactly the table, and runs go on.
-func (o other) settled(want storetest.Contents) {
+func (o stranger) settled(want storetest.Contents) {
 	o.t.Helper()
 	t := o.t
 	storetest.MustVerify(t, o.dir)
@@ -287,7 +287,7 @@ func TestWhatAnotherProgramHasDoneIsTakenOverOrUndone(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		// do is what it does to the lake with these files.
-		do func(o other, files []string)
+		do func(o stranger, files []string)
 		// gone is the record that is in the table no more; nil: none is.
 		gone []storetest.Record
 		want store.Adoption // Lost, Came and Unseen
@@ -296,13 +296,13 @@ func TestWhatAnotherProgramHasDoneIsTakenOverOrUndone(t *testing.T) {
 	}{
 		{
 			name: "files put together, in the wrong order",
-			do: func(o other, files []string) {
+			do: func(o stranger, files []string) {
 				o.commit("OPTIMIZE", o.remove(files[cellA]), o.remove(files[cellA+1]), o.write("c000.parquet", piece{path: files[cellA+1]}, piece{path: files[cellA]}))
 			},
 		},
 		{
 			name: "in several steps, and swept",
-			do: func(o other, files []string) {
+			do: func(o stranger, files []string) {
 				one := o.write("part-1.parquet", piece{path: files[cellA]})
 				o.commit("OPTIMIZE", o.remove(files[cellA]), one)
 				o.commit("OPTIMIZE", delta.Action{Remove: &delta.Remove{Path: one.Add.Path}}, o.write("part-2.parquet", piece{path: "activities/" + one.Add.Path}, piece{path: files[cellA+1]}), o.remove(files[cellA+1]))
@@ -315,14 +315,14 @@ func TestWhatAnotherProgramHasDoneIsTakenOverOrUndone(t *testing.T) {
 		},
 		{
 			name: "rows deleted",
-			do: func(o other, files []string) {
+			do: func(o stranger, files []string) {
 				o.commit("DELETE", o.remove(files[cellA]), o.write("c000.parquet", piece{files[cellA], 1, 2}))
 			},
 			gone: few(0, 1), want: store.Adoption{Lost: 1},
 		},
 		{
 			name: "rows deleted, and the rest swept",
-			do: func(o other, files []string) {
+			do: func(o stranger, files []string) {
 				o.commit("DELETE", o.remove(files[cellA]), o.write("c000.parquet", piece{files[cellA], 1, 2}))
 				must(o.t, os.Remove(filepath.Join(o.dir, files[cellA])))
 			},
@@ -331,18 +331,18 @@ func TestWhatAnotherProgramHasDoneIsTakenOverOrUndone(t *testing.T) {
 		},
 		{
 			name: "rows deleted and brought back by another file",
-			do: func(o other, files []string) {
+			do: func(o stranger, files []string) {
 				again := o.write("c000.parquet", piece{path: files[cellA]})
 				o.commit("DELETE", o.remove(files[cellA]))
 				o.commit("WRITE", again)
 			},
 		},
 		{
-			name: "an entry that does nothing", do: func(o other, _ []string) { o.commit("VACUUM END") },
+			name: "an entry that does nothing", do: func(o stranger, _ []string) { o.commit("VACUUM END") },
 		},
 		{
 			name: "a file named again, with statistics",
-			do: func(o other, files []string) {
+			do: func(o stranger, files []string) {
 				a := o.add(files[cellA])
 				a.Add.Stats = `{"numRecords":2,"minValues":{"user_name":"a"}}`
 				o.commit("ANALYZE", a)
@@ -350,7 +350,7 @@ func TestWhatAnotherProgramHasDoneIsTakenOverOrUndone(t *testing.T) {
 		},
 		{
 			name: "log cleanup switched on",
-			do: func(o other, _ []string) {
+			do: func(o stranger, _ []string) {
 				o.commit("SET TBLPROPERTIES", o.metaData(func(m *delta.MetaData) {
 					m.Configuration["delta.enableExpiredLogCleanup"], m.Configuration["delta.logRetentionDuration"] = "true", "interval 1 day"
 				}))
@@ -358,12 +358,14 @@ func TestWhatAnotherProgramHasDoneIsTakenOverOrUndone(t *testing.T) {
 		},
 		{
 			name: "rows that were there already",
-			do:   func(o other, files []string) { o.commit("WRITE", o.write("c000.parquet", piece{files[cellA], 1, 2})) },
+			do: func(o stranger, files []string) {
+				o.commit("WRITE", o.write("c000.parquet", piece{files[cellA], 1, 2}))
+			},
 			want: store.Adoption{Came: 1}, problems: []string{"its activity_id stands in activities twice"},
 		},
 		{
 			name: "rows of nobody's run",
-			do: func(o other, files []string) {
+			do: func(o stranger, files []string) {
 				stranger := filepath.Join(o.t.TempDir(), "stranger")
 				must(o.t, perform(stranger, store.WriterOptions{}, "X", []run{{{records: few(20, 1)}}}, func() {}))
 				data, err := os.ReadFile(filepath.Join(stranger, filepath.Dir(files[cellA]), "part-X-1-00001.parquet"))
@@ -376,13 +378,13 @@ func TestWhatAnotherProgramHasDoneIsTakenOverOrUndone(t *testing.T) {
 		},
 		{
 			name: "the current payload of a revision deleted",
-			do:   func(o other, files []string) { o.commit("DELETE", o.remove(files[4])) },
+			do:   func(o stranger, files []string) { o.commit("DELETE", o.remove(files[4])) },
 			gone: []storetest.Record{ahead([]storetest.Record{revised(few(8, 1)[0], 5)})[0]}, want: store.Adoption{Lost: 1},
 			problems: []string{"activities has no row of its activity_id"},
 		},
 		{
 			name: "rows in another cell",
-			do: func(o other, files []string) {
+			do: func(o stranger, files []string) {
 				a := o.write("c000.parquet", piece{path: files[cellA]})
 				rel := filepath.Dir(files[cellB]) + "/c000.parquet"
 				must(o.t, os.Rename(filepath.Join(o.dir, "activities", a.Add.Path), filepath.Join(o.dir, rel)))
@@ -392,7 +394,7 @@ func TestWhatAnotherProgramHasDoneIsTakenOverOrUndone(t *testing.T) {
 		},
 		{
 			name: "a file where no cell is",
-			do: func(o other, files []string) {
+			do: func(o stranger, files []string) {
 				a := o.write("c000.parquet", piece{path: files[cellA]})
 				must(o.t, os.Rename(filepath.Join(o.dir, "activities", a.Add.Path), filepath.Join(o.dir, "activities", "c000.parquet")))
 				a.Add.Path = "c000.parquet"
@@ -402,7 +404,7 @@ func TestWhatAnotherProgramHasDoneIsTakenOverOrUndone(t *testing.T) {
 		},
 		{
 			name: "another schema",
-			do: func(o other, _ []string) {
+			do: func(o stranger, _ []string) {
 				o.commit("ADD COLUMN", o.metaData(func(m *delta.MetaData) {
 					m.SchemaString = strings.Replace(m.SchemaString, `"fields":[`, `"fields":[{"name":"extra","type":"string","nullable":true,"metadata":{}},`, 1)
 				}))
@@ -411,7 +413,7 @@ func TestWhatAnotherProgramHasDoneIsTakenOverOrUndone(t *testing.T) {
 		},
 		{
 			name: "the same schema in other words, and other partitions",
-			do: func(o other, _ []string) {
+			do: func(o stranger, _ []string) {
 				o.commit("CREATE", o.metaData(func(m *delta.MetaData) {
 					m.SchemaString = strings.ReplaceAll(m.SchemaString, `":`, `" : `)
 					m.PartitionColumns = []string{"date"}
@@ -421,14 +423,14 @@ func TestWhatAnotherProgramHasDoneIsTakenOverOrUndone(t *testing.T) {
 		},
 		{
 			name: "rows may not be replaced any more",
-			do: func(o other, _ []string) {
+			do: func(o stranger, _ []string) {
 				o.commit("SET", o.metaData(func(m *delta.MetaData) { m.Configuration["delta.appendOnly"] = "true" }))
 			},
 			problems: []string{"the table's property delta.appendOnly was changed"},
 		},
 		{
 			name: "a file whose bytes were changed",
-			do: func(o other, files []string) {
+			do: func(o stranger, files []string) {
 				o.commit("DELETE", o.remove(files[cellA]))
 				path := filepath.Join(o.dir, files[cellA])
 				must(o.t, os.Chmod(path, 0o600))
@@ -687,7 +689,7 @@ func TestFilesThatComeBackAreKept(t *testing.T) {
 func TestLostAndCameAreCountedInBoundedMemory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "lake")
 	must(t, perform(dir, store.WriterOptions{}, "R", []run{{{records: few(0, 400)}}, {{records: few(400, 40)}}}, func() {}))
-	o := other{t, dir}
+	o := stranger{t, dir}
 	files := tablePaths(t, dir)
 	// Rows 3 to 199 of the first file stay, of the second file's one comes once more
 	// and another one twice.

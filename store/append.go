@@ -148,9 +148,7 @@ func (a *Append) add(ctx context.Context, r *Row, encoded []byte) error {
 	if a.err != nil {
 		return a.err
 	}
-	if err := a.startBatch(); err != nil {
-		return err
-	}
+	a.startBatch()
 	if err := a.checkTenant(r); err != nil {
 		return err
 	}
@@ -191,13 +189,11 @@ func (a *Append) countDrift(drift uint64) {
 	}
 }
 
-// startBatch gives the batch its `ingested`: whole milliseconds, and always
-// more than the commit's before, whatever the clock says.
-func (a *Append) startBatch() error {
+// startBatch gives the batch its `ingested`.
+func (a *Append) startBatch() {
 	if a.ingested == 0 {
-		a.ingested = max(a.w.opts.Clock().UnixMilli(), a.w.state.ingested+1)
+		a.ingested = a.w.nextIngested()
 	}
-	return nil
 }
 
 func (a *Append) checkTenant(r *Row) error {
@@ -342,9 +338,7 @@ func (a *Append) quarantine(ctx context.Context, q Quarantined) ([]Quarantined, 
 	if a.err != nil {
 		return nil, a.err
 	}
-	if err := a.startBatch(); err != nil {
-		return nil, err
-	}
+	a.startBatch()
 	a.run.Records++
 	a.run.Bytes += int64(len(q.Bytes))
 	known, err := a.dedupe.knownBad(ctx)

@@ -111,7 +111,7 @@ func (a *Append) writeNewRows(p Partition, t *taken, v *verdict, name string, le
 			return "", err
 		}
 	}
-	f, err := a.tx.newData(p, name)
+	f, err := a.tx.newData(p, name, quick)
 	if err != nil {
 		return "", err
 	}
@@ -148,7 +148,7 @@ func (a *Append) writeRevisions(rows []revisionRow) error {
 	if err != nil {
 		return err
 	}
-	f, err := a.tx.newTable(name, RevisionColumns, true)
+	f, err := a.tx.newTable(name, RevisionColumns, true, quick)
 	if err != nil {
 		return err
 	}

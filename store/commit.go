@@ -42,9 +42,7 @@ func (a *Append) Commit(ctx context.Context, c Commit) (Receipt, error) {
 }
 
 func (a *Append) commit(ctx context.Context, c Commit) (Receipt, error) {
-	if err := a.startBatch(); err != nil {
-		return Receipt{}, err
-	}
+	a.startBatch()
 	if err := a.prepare(); err != nil {
 		return Receipt{}, err
 	}

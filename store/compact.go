@@ -13,16 +13,20 @@ import (
 //
 // `compact` makes one dense file of every cell, so a second one finds nothing.
 // After a run only what pays is merged, by one rule: a file is written again
-// only into one that has at least growth times its rows. So a row is written at
-// most log4 of the cell's rows times, whatever comes in; and a cell keeps few
-// files, because many of like size always allow a merge. Rows, not bytes,
-// because bytes shrink as files are merged. When nothing has come into a cell
-// for a while, it becomes one file at last.
+// only into one of at least growth times its rows. So a row of a day is written
+// at most log4 of the day's rows times, however they come in (log2 where all of
+// them come when the day is over); and a cell keeps few files, because many of
+// like size always allow a merge. Rows, not bytes, because bytes shrink as files
+// are merged. When nothing has come into a cell for a while, it becomes one file
+// at last.
 
 const (
 	// growth is how many times larger a file must become for it to be written
 	// again.
 	growth = 4
+	// growthOver is the same for a day that is over: little comes in any more,
+	// and there should be few files.
+	growthOver = 2
 	// manyFiles is what a cell of the current or the last day must have before
 	// it is touched, and a side table at any time: they will go on growing.
 	manyFiles = 8
@@ -128,7 +132,7 @@ func (o CompactOptions) patience(cell []File) (atLeast, times int) {
 	}
 	for _, f := range cell {
 		if f.Stats.Ingested.Max > o.Now.Add(-quietTime).UnixMilli() {
-			return 2, growth
+			return 2, growthOver
 		}
 	}
 	return 2, 1
@@ -139,7 +143,7 @@ func (o CompactOptions) merge(table string, files []File, atLeast, times int) (M
 	if len(files) < atLeast && !o.All {
 		return Merge{}, false
 	}
-	m := Merge{Table: table, Level: quick.level, maxFile: o.maxFile}
+	m := Merge{Table: table, Files: make([]File, 0, len(files)), Level: quick.level, maxFile: o.maxFile}
 	for _, f := range files {
 		// A file of another writer may hold what would not survive the copy.
 		if f.SHA256 != "" && f.Size < o.maxFile {
@@ -267,13 +271,15 @@ func (p CompactionPlan) Totals() CompactionTotals {
 	return t
 }
 
-func (m Merge) String() string {
-	name := m.Table
+// place is where the files lie, relative to the lake.
+func (m Merge) place() string {
 	if m.Table == activitiesDir {
-		name += "/" + m.Partition.Dir()
+		return m.Table + "/" + m.Partition.Dir()
 	}
-	return fmt.Sprintf("%s: %s", name, m.Totals())
+	return m.Table
 }
+
+func (m Merge) String() string { return fmt.Sprintf("%s: %s", m.place(), m.Totals()) }
 
 func (t CompactionTotals) String() string {
 	return fmt.Sprintf("%d files -> %d, %d rows, %d bytes read, at most %d written", t.FilesBefore, t.FilesAfter, t.Rows, t.Read, t.Written)

@@ -126,6 +126,26 @@ func revised(r storetest.Record, by int64) storetest.Record {
 	return r
 }
 
+// manyFiles are runs that leave several files in each cell, revisions and
+// quarantine.
+var manyFiles = func() (runs []run) {
+	for i := range 9 {
+		runs = append(runs, run{{records: append(few(2*i, 2), revised(few(0, 1)[0], int64(i+1))), bad: []string{fmt.Sprint("bad ", i)}}})
+	}
+	return runs
+}()
+
+func compact(o store.CompactOptions) func(dir string, w *store.Writer, runID string) error {
+	return func(dir string, w *store.Writer, runID string) error {
+		s, err := w.Snapshot()
+		if err != nil {
+			return err
+		}
+		_, err = w.Compact(context.Background(), store.PlanCompaction(s, o), store.Run{RunID: runID, Outcome: "complete", Verb: "compact"}, nil)
+		return err
+	}
+}
+
 // moved is another payload of an activity, in another cell.
 func moved(r storetest.Record, by int64) storetest.Record {
 	r.App, r.Created = r.App+10, r.Created+by
@@ -173,7 +193,7 @@ func purge(q store.PurgeRequest) func(dir string, w *store.Writer, runID string)
 // strange writes to the table as another program: two files of a cell become
 // one, in the wrong order, and the other cell's first file is lost.
 func strange(dir string, _ *store.Writer, _ string) error {
-	o := other{dir: dir}
+	o := stranger{dir: dir}
 	files, err := o.files()
 	if err != nil {
 		return err
@@ -228,6 +248,14 @@ var crashScripts = []struct {
 	{
 		"a payload that moves to another cell", []run{{{records: few(0, 4)}}},
 		[]run{{{records: []storetest.Record{moved(few(0, 1)[0], 5), moved(few(1, 1)[0], -5)}}}},
+	},
+	{
+		"a compaction", manyFiles,
+		[]run{{{do: compact(store.CompactOptions{All: true})}}},
+	},
+	{
+		"a compaction of what pays, and a run behind it", manyFiles,
+		[]run{{{do: compact(store.CompactOptions{Budget: 1 << 20, Now: time.UnixMilli(base).Add(30 * 24 * time.Hour)})}}, {{records: few(1, 8)}}},
 	},
 	{
 		"a purge of a person", []run{{{records: append(few(0, 4), person(4)...), bad: []string{"about user1@", "x"}}}, {{records: []storetest.Record{revised(few(0, 1)[0], 5)}}}},

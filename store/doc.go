@@ -32,7 +32,8 @@
 //	tableWriter     columns, pages, a file beside its place (parquet.go, cellwrite.go)
 //	Append.Commit   directories synced, then the entry (commit.go, writer.go)
 //
-// and out: Open reads the log and folds it into a Snapshot (lake.go, entry.go);
+// and out: Open reads the log and folds it into a Snapshot (lake.go, parse.go, entry.go),
+// most of it by way of the cached fold (foldcache.go, foldcodec.go, foldstate.go);
 // the query engine reads the files by itself. Verify reads everything again and
 // compares (verify.go and its neighbours).
 package store

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -216,66 +215,6 @@ func newFold() *fold {
 		table: delta.NewSnapshot(), files: map[string]File{}, odd: map[string]oddFile{}, revisions: map[string]File{}, quarantine: map[string]File{}, removed: map[string]bool{},
 		erased: map[string]File{}, pages: map[string]File{}, runs: map[string]*Run{}, cursors: map[string]Cursor{}, cursorsOf: map[string]map[string]bool{}, seen: map[string]Sighting{},
 	}
-}
-
-// parsedEntry is what can be known of an entry without those before it.
-type parsedEntry struct {
-	version int64
-	entry   []byte
-	head    string
-	actions []delta.Action
-	facts   *facts       // nil: another program's entry
-	files   []parsedFile // of activities, in the order of the actions
-	err     error        // why it cannot be folded
-}
-
-// parsedFile is what an action says of a file of activities.
-type parsedFile struct {
-	path  string // in the lake
-	added bool
-	file  File
-	odd   error // why an added file's path is no place of ours
-}
-
-func parseEntry(version int64, entry []byte, actions []delta.Action) *parsedEntry {
-	p := &parsedEntry{version: version, entry: entry, head: sha256Hex(entry), actions: actions}
-	p.facts, p.err = ourFacts(actions)
-	if f := p.facts; f != nil {
-		p.err = errors.Join(f.Revisions.check(revisionsDir), f.Quarantine.check(quarantineDir), f.Erased.check(erasedDir), f.Purge.check(), f.checkPages())
-	}
-	if p.err != nil {
-		p.err = fmt.Errorf("log entry %d: %w", version, p.err)
-		return p
-	}
-	for _, a := range actions {
-		if err := p.parseFile(a); err != nil {
-			p.err = err
-			return p
-		}
-	}
-	return p
-}
-
-func (p *parsedEntry) parseFile(a delta.Action) error {
-	encoded := ""
-	switch {
-	case a.Add != nil:
-		encoded = a.Add.Path
-	case a.Remove != nil:
-		encoded = a.Remove.Path
-	default:
-		return nil
-	}
-	name, err := delta.FilePath(encoded)
-	if err != nil {
-		return err
-	}
-	f := parsedFile{path: activitiesDir + "/" + name, added: a.Add != nil}
-	if f.added {
-		f.file, f.odd = activitiesFile(p.version, name, a.Add)
-	}
-	p.files = append(p.files, f)
-	return nil
 }
 
 // apply folds one entry in.

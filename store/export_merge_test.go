@@ -139,6 +139,7 @@ func (o CompactOptions) WithMaxFile(bytes int64) CompactOptions {
 const (
 	MergeInputs = mergeInputs
 	Growth      = growth
+	GrowthOver  = growthOver
 	ManyFiles   = manyFiles
 	QuietTime   = quietTime
 )

@@ -214,3 +214,17 @@ func (o AdoptOptions) WithChanged(rows int) AdoptOptions {
 	o.limits.changed = rows
 	return o
 }
+
+// ForgeFold leaves a cached fold of another lake.
+func ForgeFold(dir string) error {
+	l, err := newLayout(dir)
+	if err != nil {
+		return err
+	}
+	s, _, err := openLog(l)
+	if err != nil {
+		return err
+	}
+	s.tenant.Host = "elsewhere.example"
+	return putFold(osFS{}, l.private(foldName), sealFold(s, 0), 0o600)
+}

@@ -6,11 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"mdcalake/store/delta"
@@ -119,7 +116,7 @@ func readLog(l layout, onEntry func(int64, []byte, []delta.Action, *facts)) (*fo
 
 // advance folds the entries that came since, and answers how many bytes they
 // have. Nearly all of the time goes into reading and parsing them, for which
-// none needs another: that is done by all processors, a block ahead of the fold.
+// no entry needs another: all processors do it, a block of entries at a time.
 func (s *fold) advance(log logDir, versions []int64) (size int64, err error) {
 	first, _ := slices.BinarySearch(versions, s.table.Version+1)
 	for block := range slices.Chunk(versions[first:], entriesAtOnce) {
@@ -134,30 +131,6 @@ func (s *fold) advance(log logDir, versions []int64) (size int64, err error) {
 		}
 	}
 	return size, nil
-}
-
-func parseEntries(log logDir, versions []int64) []*parsedEntry {
-	parsed := make([]*parsedEntry, len(versions))
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(versions)) {
-		workers.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(versions)); i = next.Add(1) - 1 {
-				parsed[i] = readEntry(log, versions[i])
-			}
-		})
-	}
-	workers.Wait()
-	return parsed
-}
-
-// readEntry reads and parses one entry; without actions, it could not be read.
-func readEntry(log logDir, version int64) *parsedEntry {
-	entry, actions, err := delta.ReadEntry(log, version)
-	if err != nil {
-		return &parsedEntry{err: err}
-	}
-	return parseEntry(version, entry, actions)
 }
 
 // plain takes the operation and the path out of a file error: ours name both.

@@ -24,8 +24,12 @@ func lockExclusive(path string, mode os.FileMode, text string) (*fileLock, error
 		return nil, err
 	}
 	err = flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) { // by lockHolder, perhaps, for a moment
-		time.Sleep(lookTime)
+	// Somebody may only be looking: see lockHolder.
+	for range lockTries {
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			break
+		}
+		time.Sleep(lockPause)
 		err = flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
 	}
 	if err != nil {
@@ -46,8 +50,12 @@ func lockExclusive(path string, mode os.FileMode, text string) (*fileLock, error
 	return &fileLock{f}, nil
 }
 
-// lookTime is longer than lockHolder holds a lock.
-const lookTime = 50 * time.Millisecond
+// A lock that is held all the while is a writer's: lockHolder lets go of it
+// within microseconds.
+const (
+	lockTries = 10
+	lockPause = 10 * time.Millisecond
+)
 
 // lockHolder says whether a process holds the writer's lock, and which one, in
 // its own words. It finds out by taking the lock, beside others who look, and

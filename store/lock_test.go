@@ -193,6 +193,9 @@ func TestReadOnlyMediaAreReadAndVerified(t *testing.T) {
 				t.Errorf("read: %v", have)
 			}
 			storetest.MustVerify(t, dir)
+			if s, err := store.ReadStatus(dir); err != nil || !s.AtRest() {
+				t.Errorf("status: %+v, %v", s, err)
+			}
 			if treeHash(t, dir) != before {
 				t.Error("reading has changed the tree")
 			}

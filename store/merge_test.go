@@ -235,23 +235,24 @@ func TestMergedRevisionsKeepWhatReplacedThem(t *testing.T) {
 
 func TestMergedQuarantineKeepsWhoSawItFirst(t *testing.T) {
 	dir := storetest.Dir(t)
-	var runs []string
-	w, err := store.OpenWriter(dir, store.WriterOptions{})
+	w, err := store.OpenWriter(dir, store.WriterOptions{Clock: func() time.Time { return time.UnixMilli(base) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer w.Close()
+	var want []store.StoredQuarantine
 	for i := range 3 {
-		a, err := w.Begin(store.Run{RunID: store.NewRunID(time.Now()), Verb: "test"})
+		run := fmt.Sprint("run-", i)
+		a, err := w.Begin(store.Run{RunID: run, Verb: "test"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		runs = append(runs, a.Run().RunID)
 		for j := range 2 {
 			q := store.Quarantined{Bytes: fmt.Appendf(nil, "bad %d %d\x00\xff", i, j), Reason: fmt.Sprint("reason ", j), Page: int32(j), Position: int32(i)}
 			if err := a.Quarantine(context.Background(), q); err != nil {
 				t.Fatal(err)
 			}
+			want = append(want, store.StoredQuarantine{Quarantined: q, RunID: run, FirstSeen: base + int64(i)})
 		}
 		if _, err := a.Commit(context.Background(), store.Commit{Run: a.Run()}); err != nil {
 			t.Fatal(err)
@@ -263,41 +264,42 @@ func TestMergedQuarantineKeepsWhoSawItFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	out := t.TempDir()
 	var paths []string
-	var want []store.StoredQuarantine
-	for i, f := range l.Snapshot().Quarantine {
-		path := filepath.Join(l.Snapshot().Root, filepath.FromSlash(f.Path))
-		rows, err := store.ReadQuarantine(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want = append(want, rows...)
-		paths = append(paths, fmt.Sprint("in-", i))
-		if err := os.Link(path, filepath.Join(out, paths[i])); err != nil {
-			t.Fatal(err)
-		}
+	for _, f := range l.Snapshot().Quarantine {
+		paths = append(paths, f.Path)
 	}
-	if err := store.MergeQuarantine(out, paths, "out"); err != nil {
+	out, err := filepath.Rel(l.Snapshot().Root, filepath.Join(t.TempDir(), "out"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	have, err := store.ReadQuarantine(filepath.Join(out, "out"))
+	if err := store.MergeQuarantine(l.Snapshot().Root, paths, out); err != nil {
+		t.Fatal(err)
+	}
+	have, err := store.ReadQuarantine(filepath.Join(l.Snapshot().Root, out))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(want, have); d != "" {
 		t.Error(d)
 	}
-	seen := map[string]int{}
-	for _, r := range have {
-		seen[r.RunID]++
-		if r.FirstSeen == 0 || !strings.HasPrefix(r.Reason, "reason ") || !strings.HasPrefix(string(r.Bytes), "bad ") {
-			t.Errorf("row %+v", r)
+}
+
+func TestWhatReplacedARevisionIsReadAgainToo(t *testing.T) {
+	by := store.Replacement{At: base, Run: "run", Hash: 1}
+	for name, other := range map[string]store.Replacement{
+		"":               by,
+		"another commit": {At: base + 1, Run: "run", Hash: 1},
+		"another run":    {At: base, Run: "nur", Hash: 1},
+		"another hash":   {At: base, Run: "run", Hash: 2},
+	} {
+		dir := t.TempDir()
+		for path, by := range map[string]store.Replacement{"in": by, "out": other} {
+			if err := store.WriteRowsAs(filepath.Join(dir, path), store.RevisionColumns, small(1, base), []store.Replacement{by}); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	for _, run := range runs {
-		if seen[run] != 2 {
-			t.Errorf("run %s has %d rows, want 2", run, seen[run])
+		if err := store.CheckMerge(dir, []string{"in"}, []string{"out"}); (err == nil) != (name == "") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -83,14 +84,51 @@ type model struct {
 	revisions  map[payload]seen // by meaning
 	quarantine map[string]bool
 	liftable   []payload // of them, in the order of their coming
+	// What purges have erased: ids, single payloads by their meaning, and bytes
+	// that were in quarantine.
+	ids      map[int]bool
+	payloads map[payload]bool
+	bytes    map[string]bool
 }
 
 func newModel() *model {
-	return &model{current: map[int]seen{}, revisions: map[payload]seen{}, quarantine: map[string]bool{}}
+	return &model{
+		current: map[int]seen{}, revisions: map[payload]seen{}, quarantine: map[string]bool{},
+		ids: map[int]bool{}, payloads: map[payload]bool{}, bytes: map[string]bool{},
+	}
 }
 
 func (m *model) clone() *model {
-	return &model{m.commits, maps.Clone(m.current), maps.Clone(m.revisions), maps.Clone(m.quarantine), slices.Clone(m.liftable)}
+	return &model{
+		m.commits, maps.Clone(m.current), maps.Clone(m.revisions), maps.Clone(m.quarantine), slices.Clone(m.liftable),
+		maps.Clone(m.ids), maps.Clone(m.payloads), maps.Clone(m.bytes),
+	}
+}
+
+// purge erases what a person did.
+func (m *model) purge(variant int) {
+	m.commits++
+	for id, s := range m.current {
+		if s.variant == variant {
+			m.ids[id] = true
+			delete(m.current, id)
+		}
+	}
+	for p := range m.revisions {
+		if m.ids[p.id] {
+			delete(m.revisions, p)
+		} else if p.variant == variant {
+			m.payloads[p] = true
+			delete(m.revisions, p)
+		}
+	}
+	m.liftable = slices.DeleteFunc(m.liftable, func(p payload) bool {
+		if p.variant == variant {
+			delete(m.quarantine, string(p.bytes()))
+			m.bytes[string(p.bytes())] = true
+		}
+		return p.variant == variant
+	})
 }
 
 func (m *model) apply(c commit) {
@@ -108,6 +146,7 @@ func (m *model) apply(c commit) {
 		old, has := m.current[p.id]
 		_, revision := m.revisions[p.meaning()]
 		switch {
+		case m.ids[p.id] || m.payloads[p.meaning()]:
 		case !has:
 			m.current[p.id] = s
 		case old.meaning() == p.meaning() || revision:
@@ -121,7 +160,7 @@ func (m *model) apply(c commit) {
 		m.quarantine[b] = true
 	}
 	for _, p := range c.liftable {
-		if !m.quarantine[string(p.bytes())] {
+		if !m.quarantine[string(p.bytes())] && !m.bytes[string(p.bytes())] {
 			m.quarantine[string(p.bytes())] = true
 			m.liftable = append(m.liftable, p)
 		}
@@ -137,14 +176,18 @@ func (m *model) contents() storetest.Contents {
 		c.Revisions = append(c.Revisions, string(s.bytes()))
 	}
 	c.Quarantine = slices.Collect(maps.Keys(m.quarantine))
+	c.Erased = int64(len(m.ids) + len(m.payloads) + len(m.bytes))
 	slices.Sort(c.Activities)
 	slices.Sort(c.Revisions)
 	slices.Sort(c.Quarantine)
 	return c
 }
 
-// commit is one batch; runs say where the lake is opened anew.
+// commit is one batch, or one of the verbs that add nothing; runs say where the
+// lake is opened anew.
 type commit struct {
+	verb     string // "", "compact", "merge what pays" or "purge"
+	variant  int    // of the person whose activities are purged
 	payloads []payload
 	bad      []string
 	liftable []payload // quarantined, though they are records
@@ -163,6 +206,7 @@ func drawPayload(t *rapid.T) payload {
 
 func drawCommit(t *rapid.T) commit {
 	c := commit{
+		verb: rapid.SampledFrom([]string{"", "", "", "", "compact", "merge what pays", "purge"}).Draw(t, "verb"), variant: rapid.IntRange(0, 2).Draw(t, "purged"),
 		payloads: rapid.SliceOfN(rapid.Custom(drawPayload), 0, 6).Draw(t, "payloads"),
 		bad:      rapid.SliceOfN(rapid.SampledFrom([]string{"x", "y", "\x00\xff"}), 0, 2).Draw(t, "bad"),
 		reopen:   rapid.Bool().Draw(t, "reopen"),
@@ -227,12 +271,25 @@ func modelRun(t tb, root string, o store.WriterOptions, commits []commit) {
 			d.StopAt(c.stopAt)
 		}
 		before := m.clone()
-		m.apply(c)
-		err := feed(a, c)
-		if err == nil {
+		var err error
+		switch c.verb {
+		case "":
+			m.apply(c)
+			err = feed(a, c)
+		case "purge":
+			m.purge(c.variant)
+			fallthrough
+		default:
+			a.Close()
+			err = other(dir, w, c, fmt.Sprintf("verb-%d", n))
+			if err == nil {
+				a, err = w.Begin(store.Run{RunID: fmt.Sprintf("behind-%d", n)})
+			}
+		}
+		if err == nil && c.verb == "" {
 			var r store.Receipt
 			if r, err = a.Commit(context.Background(), store.Commit{Run: a.Run()}); err == nil {
-				if r.Run.Records != r.Run.Added+r.Run.Duplicates+r.Run.Revisions+r.Run.Quarantined {
+				if r.Run.Records != r.Run.Added+r.Run.Duplicates+r.Run.Revisions+r.Run.Quarantined+r.Run.Erased {
 					t.Errorf("the counts do not add up: %+v", r.Run)
 				}
 				if count, truth := a.KeptKeys(); count != truth {
@@ -263,6 +320,25 @@ func modelRun(t tb, root string, o store.WriterOptions, commits []commit) {
 		w.Close()
 	}
 	storetest.MustVerify(t, dir)
+}
+
+// other does a verb that adds nothing.
+func other(dir string, w *store.Writer, c commit, runID string) error {
+	l, err := store.Open(dir)
+	if errors.Is(err, store.ErrNotALake) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	l.Close()
+	switch c.verb {
+	case "purge":
+		return purge(store.PurgeRequest{User: fmt.Sprintf("user%d", c.variant), Reason: "a test"})(dir, w, runID)
+	case "compact":
+		return compact(store.CompactOptions{All: true})(dir, w, runID)
+	}
+	return compact(store.CompactOptions{Budget: 1 << 30, Now: time.UnixMilli(base).Add(30 * 24 * time.Hour)})(dir, w, runID)
 }
 
 func feed(a *store.Append, c commit) error {

@@ -366,7 +366,7 @@ func (w *Writer) purge(ctx context.Context, p *PurgePlan, run Run) (Receipt, err
 	}
 	purge := p.Purge
 	f := &facts{
-		Ingested: max(w.opts.Clock().UnixMilli(), w.state.ingested+1), RunID: run.RunID, Run: &run, Purge: &purge, Coverage: p.coverage(run.RunID),
+		Ingested: w.nextIngested(), RunID: run.RunID, Run: &run, Purge: &purge, Coverage: p.coverage(run.RunID),
 	}
 	committed, err := t.commit(ctx, entryText{operation: "DELETE", dataChange: true, facts: f})
 	if !committed {
@@ -392,9 +392,12 @@ func (t *transaction) carryOut(ctx context.Context, p *PurgePlan) error {
 		}
 	}
 	for _, path := range sortedKeys(p.sides) {
-		rewrite := t.rewriteRevisions
+		rewrite, f := t.rewriteRevisions, t.w.state.revisions[path]
 		if sideDir(path) == quarantineDir {
-			rewrite = t.rewriteQuarantine
+			rewrite, f = t.rewriteQuarantine, t.w.state.quarantine[path]
+		}
+		if err := t.w.layout.intact(f); err != nil {
+			return err
 		}
 		if err := rewrite(ctx, path, p.sides[path]); err != nil {
 			return err
@@ -423,7 +426,7 @@ func (t *transaction) rewriteRevisions(ctx context.Context, path string, without
 	if err != nil {
 		return err
 	}
-	f, err := t.newTable(name, RevisionColumns, true)
+	f, err := t.newTable(name, RevisionColumns, true, quick)
 	if err != nil {
 		return err
 	}

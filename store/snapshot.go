@@ -67,8 +67,12 @@ type Tenant struct {
 	Several bool    `json:"several,omitempty"`
 }
 
-// OutcomeComplete is the outcome of a run that did all it was to do.
-const OutcomeComplete = "complete"
+// Outcomes that the store itself tells from others: of a run that has commits
+// to come, and of one that did all it was to do.
+const (
+	OutcomeRunning  = "running"
+	OutcomeComplete = "complete"
+)
 
 // Run is one invocation of a verb that writes, as its commits tell.
 type Run struct {

@@ -6,6 +6,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -53,6 +54,7 @@ type newFile struct {
 	sha256    string
 	rows      int64
 	stats     Stats
+	level     int // of compression
 }
 
 func newChange() change {
@@ -201,26 +203,30 @@ func (t *transaction) remove(path string) error {
 func (t *transaction) rewrite(ctx context.Context, path string, without map[int32]bool) error {
 	t.mu.Lock()
 	f, fresh := t.adds[path]
-	p, rows := f.partition, f.rows
+	committed := t.w.state.files[path]
 	if !fresh {
-		committed := t.w.state.files[path]
-		p, rows = committed.Partition, committed.Rows
+		f = newFile{partition: committed.Partition, rows: committed.Rows, level: committed.Level}
 	}
 	t.mu.Unlock()
-	if int64(len(without)) < rows {
-		if err := t.copyFile(ctx, p, path, without); err != nil {
+	if !fresh {
+		if err := t.w.layout.intact(committed); err != nil {
+			return err
+		}
+	}
+	if int64(len(without)) < f.rows {
+		if err := t.copyFile(ctx, f, path, without); err != nil {
 			return err
 		}
 	}
 	return t.remove(path)
 }
 
-func (t *transaction) copyFile(ctx context.Context, p Partition, path string, without map[int32]bool) error {
-	name, err := t.reserveOne(t.dataName(p))
+func (t *transaction) copyFile(ctx context.Context, old newFile, path string, without map[int32]bool) error {
+	name, err := t.reserveOne(t.dataName(old.partition))
 	if err != nil {
 		return err
 	}
-	f, err := t.newData(p, name)
+	f, err := t.newData(old.partition, name, formOf(old.level))
 	if err != nil {
 		return err
 	}
@@ -256,12 +262,12 @@ func (t *transaction) newFile(rel string) (*openFile, error) {
 }
 
 // newTable begins a Parquet file of rows.
-func (t *transaction) newTable(rel string, columns []Column, withKeys bool) (*openFile, error) {
+func (t *transaction) newTable(rel string, columns []Column, withKeys bool, as form) (*openFile, error) {
 	f, err := t.newFile(rel)
 	if err != nil {
 		return nil, err
 	}
-	f.table, err = newTableWriter(f.f, columns, withKeys, t.w.opts.ToolVersion, quick)
+	f.table, err = newTableWriter(f.f, columns, withKeys, t.w.opts.ToolVersion, as)
 	if err != nil {
 		return nil, f.abandon(err)
 	}
@@ -270,8 +276,8 @@ func (t *transaction) newTable(rel string, columns []Column, withKeys bool) (*op
 }
 
 // newData begins a file of activities in a cell.
-func (t *transaction) newData(p Partition, rel string) (*openFile, error) {
-	f, err := t.newTable(rel, Columns, false)
+func (t *transaction) newData(p Partition, rel string, as form) (*openFile, error) {
+	f, err := t.newTable(rel, Columns, false, as)
 	if err != nil {
 		return nil, err
 	}
@@ -394,9 +400,13 @@ func (t *transaction) actions(dataChange bool) ([]delta.Action, error) {
 		if err != nil {
 			return nil, err
 		}
+		tags := map[string]string{tagSHA256: f.sha256}
+		if f.level > quick.level {
+			tags[tagLevel] = strconv.Itoa(f.level)
+		}
 		actions = append(actions, delta.Action{Add: &delta.Add{
 			Path: deltaPath(path), PartitionValues: partitionValues(f.partition), Size: f.size, ModificationTime: now,
-			DataChange: dataChange, Stats: stats, Tags: map[string]string{tagSHA256: f.sha256},
+			DataChange: dataChange, Stats: stats, Tags: tags,
 		}})
 	}
 	return actions, nil

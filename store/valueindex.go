@@ -5,15 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"mdcalake/store/delta"
 	"mdcalake/store/index"
 )
 
@@ -108,20 +105,17 @@ func (v *valueIndex) load() (covered int64, err error) {
 
 // digest is the SHA-256 of a log entry, by which the index knows the log.
 func (v *valueIndex) digest(version int64) (index.Digest, error) {
-	head := v.w.state.head
 	switch {
 	case version < 0:
 		return index.Digest{}, nil
 	case version > v.w.state.table.Version:
 		return index.Digest{}, fmt.Errorf("the log has no entry %d", version)
-	case version < v.w.state.table.Version:
-		data, err := os.ReadFile(filepath.Join(v.w.layout.logDir(), delta.EntryName(version)))
-		if err != nil {
-			return index.Digest{}, err
-		}
-		head = sha256Hex(data)
 	}
-	return digestOf(head)
+	sum, err := v.w.entrySum(version)
+	if err != nil {
+		return index.Digest{}, err
+	}
+	return digestOf(sum)
 }
 
 func digestOf(sha256 string) (d index.Digest, err error) {

@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"mdcalake/store/index"
 )
 
 // Verify reads everything again, in this order, which is also the order of what
@@ -130,6 +132,9 @@ type verifier struct {
 	adopting bool
 	// takenOut counts files that those entries took out and that are still there.
 	takenOut int
+	// index is the value index, if it knows the log up to version indexed.
+	index   *index.Index
+	indexed int64
 
 	mu     sync.Mutex
 	result *Verified
@@ -156,6 +161,13 @@ func (v *verifier) run(ctx context.Context) error {
 		return err
 	}
 	v.checkHeads(noted)
+	if err := v.cachedFold(); err != nil {
+		return err
+	}
+	if !v.o.Quick {
+		v.openIndex(ctx)
+		defer v.closeIndex()
+	}
 	if err := v.dataFiles(ctx); err != nil {
 		return err
 	}

@@ -27,7 +27,13 @@ func (v *verifier) extras() error {
 	for _, e := range entries {
 		switch name := e.Name(); name {
 		case activitiesDir, revisionsDir, quarantineDir, erasedDir, pagesDir:
-			strangers = append(strangers, v.walk(name)...)
+			for _, rel := range v.walk(name) {
+				if hiddenInLog(rel) {
+					others = append(others, rel)
+				} else {
+					strangers = append(strangers, rel)
+				}
+			}
 		case privateDir:
 			others = append(others, v.privateStrangers()...)
 		default:
@@ -74,10 +80,18 @@ func inLog(rel string) bool {
 	return dir == activitiesDir+"/"+delta.Dir+"/" && (entry || checkpoint || name == delta.LastCheckpointName)
 }
 
-// entryUnderWay says whether a file is an entry that has not got its name yet.
+// entryUnderWay says whether a file is an entry or a checkpoint of ours that
+// has not got its name yet.
 func entryUnderWay(rel string) bool {
 	dir, name := path.Split(rel)
-	return dir == activitiesDir+"/"+delta.Dir+"/" && strings.HasPrefix(name, ".0") && strings.HasSuffix(name, ".tmp")
+	return dir == activitiesDir+"/"+delta.Dir+"/" && leftover(name)
+}
+
+// hiddenInLog says whether a file of the log's directory is one that no reader
+// takes for an entry: other programs keep checksums and such there.
+func hiddenInLog(rel string) bool {
+	name, ok := strings.CutPrefix(rel, activitiesDir+"/"+delta.Dir+"/")
+	return ok && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")) && !leftover(name)
 }
 
 // privateStrangers are files in our own directory that we do not know.
@@ -90,7 +104,7 @@ func (v *verifier) privateStrangers() (others []string) {
 	}
 	for _, e := range entries {
 		switch name := e.Name(); {
-		case e.IsDir(), name == lockName, name == readersName, name == headName, name == headName+".tmp", name == foldName, name == foldName+".tmp":
+		case e.IsDir(), name == lockName, name == readersName, name == headName, name == headName+".tmp", isFold(name):
 		case strings.HasPrefix(name, pendingPrefix), strings.HasPrefix(name, spillPrefix):
 		default:
 			others = append(others, privateDir+"/"+name)

@@ -154,7 +154,7 @@ func TestFilesThatAreNoneOfTheLakes(t *testing.T) {
 	}
 	for _, rel := range []string{
 		"notes.txt", "_mdcalake/mine", "_mdcalake/index/run-0.idx", "_mdcalake/spill-1", "_pages/R-1/00000001.zst", "_pages/x", "revisions/a\nb", logDir + "/1.json",
-		logDir + "/_last_checkpoint", logDir + "/00000000000000000001.checkpoint.parquet", logDir + "/.00000000000000000003.json.7.tmp",
+		logDir + "/.00000000000000000003.json.7.tmp", logDir + "/.00000000000000000001.json.crc", logDir + "/_commits/00000000000000000001.json",
 	} {
 		write(rel)
 	}
@@ -170,12 +170,12 @@ func TestFilesThatAreNoneOfTheLakes(t *testing.T) {
 	if v.InFlight != 4 {
 		t.Errorf("%d files in flight, want 4", v.InFlight)
 	}
-	for _, want := range []string{"notes.txt is none of", "_mdcalake/mine is none of", "2 files of checkpoints"} {
+	for _, want := range []string{"notes.txt is none of", "_mdcalake/mine is none of", "00001.json.crc is none of", "_commits/00000000000000000001.json is none of"} {
 		if !slices.ContainsFunc(v.Notes, func(n string) bool { return strings.Contains(n, want) }) {
 			t.Errorf("no note %q in %q", want, v.Notes)
 		}
 	}
-	if n := len(v.Notes); n != 5 {
+	if n := len(v.Notes); n != 6 {
 		t.Errorf("%d notes: %q", n, v.Notes)
 	}
 }
@@ -222,7 +222,11 @@ func TestACheckpointThatLiesIsNamed(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			d := make(t)
 			c.damage(d)
-			problems, _ := verified(t, d.dir, store.VerifyOptions{Lift: storetest.Lift})
+			var manifest strings.Builder
+			problems, _ := verified(t, d.dir, store.VerifyOptions{Lift: storetest.Lift, Manifest: &manifest})
+			if !strings.Contains(manifest.String(), two) || !strings.Contains(manifest.String(), last) {
+				t.Errorf("the manifest lacks a checkpoint:\n%s", manifest.String())
+			}
 			if c.name == "beyond the log's end" { // its files are strangers then
 				problems = slices.DeleteFunc(problems, func(p string) bool { return strings.HasPrefix(p, "activities/date=") })
 			}

@@ -71,9 +71,10 @@ func (v *verifier) activityRows(ctx context.Context, f File, found finding, ids 
 	c := v.newRowCheck(f, found)
 	cell, placed := cellOf(f)
 	last := int64(math.MinInt64)
-	var hashes []uint64
+	var hashes, indexed []uint64
 	err := readRows(ctx, v.layout.path(f.Path), func(r *Row, index int64) error {
 		c.row(r, index)
+		indexed = v.appendIndexed(indexed, f, r)
 		if p := r.Partition(); placed && p != cell {
 			found(f.Path, "row %d belongs to %s", index, p)
 		}
@@ -93,6 +94,7 @@ func (v *verifier) activityRows(ctx context.Context, f File, found finding, ids 
 	v.count(func(n *Verified) { n.Rows += c.rows })
 	if err == nil {
 		c.end()
+		v.checkIndexed(f, cell, indexed, found)
 	}
 	return err
 }

@@ -111,11 +111,54 @@ func (w *Writer) start() error {
 		b := state.broken[0]
 		return &DamageError{Path: path.Join(activitiesDir, delta.Dir, delta.EntryName(b.version-1)), What: fmt.Sprintf("it is not the entry that entry %d was written after", b.version)}
 	}
+	if err := w.checkNoted(); err != nil {
+		return err
+	}
 	if err := w.settleLog(); err != nil {
 		return err
 	}
 	w.cached = cached // only now: a lake that may not be written is left as it is
 	return w.sweep()
+}
+
+// checkNoted refuses a log whose end is not what was noted behind its last
+// commit, in _mdcalake/head: whoever commits on it buries what was taken off or
+// rewritten. The note is derived and may be gone; it is never ahead of the log.
+func (w *Writer) checkNoted() error {
+	data, err := os.ReadFile(w.layout.private(headName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	version, sum, ok := parseHead(strings.TrimSpace(string(data)))
+	switch {
+	case !ok:
+		return nil
+	case version > w.state.table.Version:
+		return &DamageError{
+			Path: path.Join(activitiesDir, delta.Dir),
+			What: fmt.Sprintf("it ends at entry %d, and %s/%s names entry %d: entries were taken off its end", w.state.table.Version, privateDir, headName, version),
+		}
+	}
+	have, err := w.entrySum(version)
+	if err != nil {
+		return err
+	}
+	if have != sum {
+		return &DamageError{Path: entryPath(version), What: fmt.Sprintf("its SHA-256 is %s, and %s/%s says %s: it was rewritten", cut(have), privateDir, headName, cut(sum))}
+	}
+	return nil
+}
+
+// entrySum is the SHA-256 of an entry, in hex.
+func (w *Writer) entrySum(version int64) (string, error) {
+	if version == w.state.table.Version {
+		return w.state.head, nil
+	}
+	data, err := os.ReadFile(filepath.Join(w.layout.logDir(), delta.EntryName(version)))
+	return sha256Hex(data), err
 }
 
 // writable says whether we may commit on top of the log as it was read.
@@ -206,6 +249,9 @@ func newParents(root string) []string {
 	}
 }
 
+// Version is the last entry of the log; -1 for a lake without one.
+func (w *Writer) Version() int64 { return w.state.table.Version }
+
 // Snapshot is the lake as the last commit left it.
 func (w *Writer) Snapshot() (*Snapshot, error) {
 	s, err := w.state.snapshot(w.layout.root)
@@ -223,6 +269,13 @@ func (w *Writer) Close() error {
 	w.lock = nil
 	return err
 }
+
+// nextIngested is the `ingested` of the next commit: whole milliseconds, and
+// always more than the commit's before, whatever the clock says.
+func (w *Writer) nextIngested() int64 { return max(w.opts.Clock().UnixMilli(), w.state.ingested+1) }
+
+// now is the clock as the ledger writes it.
+func (w *Writer) now() time.Time { return w.opts.Clock().UTC().Truncate(time.Millisecond) }
 
 // CheckTenant says whether records of this API host may go into the lake,
 // before any is fetched.

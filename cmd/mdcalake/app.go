@@ -35,7 +35,7 @@ func newApp(c console) *cli.App {
 		ErrWriter:                 c.err,
 		Reader:                    c.in,
 		DisableSliceFlagSeparator: true,
-		Commands:                  []*cli.Command{ingestCommand(c), importCommand(c), queryCommand(c), coverageCommand(c), statusCommand(c), quarantineCommand(c), verifyCommand(c), purgeCommand(c), adoptCommand(c), versionCommand(c)},
+		Commands:                  []*cli.Command{ingestCommand(c), importCommand(c), queryCommand(c), coverageCommand(c), statusCommand(c), verifyCommand(c), compactCommand(c), quarantineCommand(c), purgeCommand(c), adoptCommand(c), versionCommand(c)},
 		Action: func(ctx *cli.Context) error {
 			if name := ctx.Args().First(); name != "" {
 				return usage("mdcalake --help lists the verbs", "there is no verb %q", name)
@@ -118,10 +118,17 @@ func openWriter(ctx *cli.Context) (*store.Writer, error) {
 	})
 }
 
-// openExisting opens a lake for a verb that changes what is there, which one
-// that reads it has found before: no new lake is made.
-func openExisting(ctx *cli.Context) (*store.Writer, error) {
+// openWritten opens a lake for a verb that changes what is there. A writer
+// alone would make a new one where there is none.
+func openWritten(ctx *cli.Context) (*store.Writer, error) {
 	boundMemory()
+	lake, err := store.Open(ctx.String("lake"))
+	if err == nil {
+		err = lake.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
 	return store.OpenWriter(ctx.String("lake"), store.WriterOptions{ToolVersion: version, Verb: ctx.Command.Name})
 }
 

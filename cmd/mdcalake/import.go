@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -61,11 +60,9 @@ func runImport(ctx *cli.Context, c console) error {
 	if _, typed := terminal(c.in); typed && stdin && !ctx.Bool("quiet") {
 		fmt.Fprintln(c.err, "reading records from the terminal, one a line; Ctrl-D ends them")
 	}
-	started, known := time.Now(), sightings(w)
-	summary, err := ingest.Import(ctx.Context, ingest.ImportOptions{
-		Writer: w, ToolVersion: version, Operator: ctx.String("operator"), CaseID: ctx.String("case"), Progress: p.show,
-	}, sources)
-	p.done()
-	summary.Elapsed = time.Since(started)
-	return finishRun(ctx, c, p, summary, sightings(w)-known, err)
+	return runAndMerge(ctx, c, w, p, func() (*ingest.Summary, error) {
+		return ingest.Import(ctx.Context, ingest.ImportOptions{
+			Writer: w, ToolVersion: version, Operator: ctx.String("operator"), CaseID: ctx.String("case"), Progress: p.show,
+		}, sources)
+	})
 }

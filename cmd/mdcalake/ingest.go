@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -119,10 +120,25 @@ func runIngest(ctx *cli.Context, c console) error {
 		}
 	}
 	o.Writer, o.Progress, o.Warn = w, p.show, p.warn
-	known := sightings(w)
-	summary, err := ingest.Run(ctx.Context, o)
+	return runAndMerge(ctx, c, w, p, func() (*ingest.Summary, error) { return ingest.Run(ctx.Context, o) })
+}
+
+// runAndMerge does a run that adds records, says what came of it, and merges
+// small files.
+func runAndMerge(ctx *cli.Context, c console, w *store.Writer, p *progress, run func() (*ingest.Summary, error)) error {
+	known, before := sightings(w), w.Version()
+	summary, err := run()
 	p.done()
-	return finishRun(ctx, c, p, summary, sightings(w)-known, err)
+	if err = finishRun(ctx, c, p, summary, sightings(w)-known, err); failed(err) {
+		return err
+	}
+	return errors.Join(compactAfter(ctx.Context, w, before, p), err)
+}
+
+// failed tells a run that broke off from one that is done, if not whole.
+func failed(err error) bool {
+	var exit *exitError
+	return err != nil && !(errors.As(err, &exit) && exit.code == exitPartial)
 }
 
 // sightings is how often records that were in quarantine already came again.

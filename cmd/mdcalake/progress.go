@@ -45,6 +45,15 @@ func (p *progress) show(at ingest.Progress) {
 	}
 }
 
+// merging is told after each commit of a compaction.
+func (p *progress) merging(at store.Compacted, of int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.live && !p.quiet {
+		p.line(fmt.Sprintf("merging small files: %d of %d, %s", at.Merges, of, size(at.Read)))
+	}
+}
+
 func describe(at ingest.Progress, eta bool) string {
 	var s string
 	if at.Windows > 0 && !at.Window.Since.IsZero() {

@@ -69,7 +69,7 @@ func runPurge(ctx *cli.Context, c console) error {
 	if err := confirm(ctx, c, "erase this for good"); err != nil {
 		return err
 	}
-	w, err := openExisting(ctx)
+	w, err := openWritten(ctx)
 	if err != nil {
 		return err
 	}

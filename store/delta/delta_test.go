@@ -37,6 +37,34 @@ func (m memory) Replace(name string, data []byte) error {
 	return nil
 }
 
+// busy is a log that grows while its directory is read: the first list shows
+// the later of two new entries only.
+type busy struct {
+	memory
+	lists int
+}
+
+func (b *busy) List() ([]string, error) {
+	b.lists++
+	names, err := b.memory.List()
+	if b.lists == 1 {
+		names = slices.DeleteFunc(names, func(name string) bool { return name == delta.EntryName(1) })
+	}
+	return names, err
+}
+
+func TestAnEntryThatIsMissingOnlyWhileAWriterCommitsIsNoGap(t *testing.T) {
+	log := &busy{memory: memory{delta.EntryName(0): nil, delta.EntryName(1): nil, delta.EntryName(2): nil}}
+	if have, err := delta.Versions(log); err != nil || !slices.Equal(have, []int64{0, 1, 2}) {
+		t.Errorf("%v, %v", have, err)
+	}
+	delete(log.memory, delta.EntryName(1))
+	var gap *delta.GapError
+	if _, err := delta.Versions(log); !errors.As(err, &gap) || gap.Missing != 1 || gap.Last != 2 {
+		t.Errorf("a gap that stays: %v", err)
+	}
+}
+
 func first() []delta.Action {
 	return []delta.Action{
 		{CommitInfo: json.RawMessage(`{"timestamp":1,"mine":{"a":[1,2]}}`)},

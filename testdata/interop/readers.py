@@ -3,12 +3,16 @@
 A reader whose package cannot be installed is named and passed over; a reader
 that sees anything else than `query` fails the run.
 
-Usage: readers.py MDCALAKE LAKE REQUIREMENTS
+Usage: readers.py install REQUIREMENTS
+       readers.py compare MDCALAKE LAKE STAGE
+       readers.py beside LAKE PID
 """
 
 import datetime
 import hashlib
 import importlib.metadata
+import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -21,8 +25,7 @@ COLUMNS = [
 
 
 def install(requirements):
-    """Answers the packages that could not be had."""
-    missing = []
+    """Says which packages could not be had."""
     for line in pathlib.Path(requirements).read_text().split():
         for attempt in range(3):
             done = subprocess.run(
@@ -33,9 +36,7 @@ def install(requirements):
                 break
             time.sleep(5 * (attempt + 1))
         else:
-            missing.append(line.split("==")[0])
             print(f"interop: {line} could not be installed: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
-    return missing
 
 
 def plain(value):
@@ -133,20 +134,34 @@ READERS = [
 ]
 
 
-def main(program, lake, requirements):
-    missing = install(requirements)
-    if "pyarrow" in missing:
+def packages_at_hand():
+    """The versions of what could be installed."""
+    found = {}
+    for name in ("deltalake", "duckdb", "pandas", "polars", "pyarrow"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            pass
+    return found
+
+
+def compare(program, lake, stage):
+    """Holds each reader against query; the lake is at rest."""
+    have = packages_at_hand()
+    if "pyarrow" not in have:
         print("interop: without pyarrow nothing can be compared; passed over")
         return 0
     want = digest(by_query(program, lake))
+    print(f"-- {stage}")
     print(f"{'reader':<16} {'version':<10} {'rows':>8}  {'checksum':<16}  equal")
     print(f"{'query':<16} {'':<10} {want[0]:>8}  {want[1]}  -")
     failed = 0
     for name, packages, read in READERS:
-        if any(p in missing for p in packages):
-            print(f"{name:<16} passed over: {', '.join(p for p in packages if p in missing)} could not be installed")
+        missing = [p for p in packages if p not in have]
+        if missing:
+            print(f"{name:<16} passed over: {', '.join(missing)} could not be installed")
             continue
-        version = importlib.metadata.version(packages[0])
+        version = have[packages[0]]
         try:
             got = digest(read(lake + "/activities"))
         except Exception as error:  # a reader that fails is a finding, whatever it raises
@@ -158,5 +173,74 @@ def main(program, lake, requirements):
     return 1 if failed else 0
 
 
+def running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def beside(lake, pid):
+    """Reads the Delta table again and again while the process writes it.
+
+    An answer must be that of one version: as many rows as its files have by the
+    log, no activity twice. A file that was merged away meanwhile is an error of
+    the reader's, and that is a right answer too.
+    """
+    have = packages_at_hand()
+    if "deltalake" not in have or "pyarrow" not in have:
+        print("interop: deltalake could not be installed; passed over")
+        return 0
+    import deltalake
+    import pyarrow.compute
+
+    table = lake + "/activities"
+    while running(pid) and not os.path.isdir(table + "/_delta_log"):
+        time.sleep(0.02)
+    answers = errors = 0
+    versions = set()
+    while running(pid) and answers < 10_000:
+        try:
+            opened = deltalake.DeltaTable(table)
+            version = opened.version()
+            rows = sum(json.loads(a["add"]["stats"])["numRecords"] for a in adds(table, version))
+            ids = opened.to_pyarrow_table(columns=["activity_id"])["activity_id"]
+        except Exception as error:
+            last = f"{type(error).__name__}: {error}"
+            errors += 1
+            if answers == 0 and errors > 5_000:
+                print(f"beside a writer nothing can be read: {last}")
+                return 1
+            continue
+        answers += 1
+        versions.add(version)
+        if len(ids) != rows or pyarrow.compute.count_distinct(ids).as_py() != rows:
+            print(f"deltalake saw {len(ids)} rows of version {version}, which has {rows}")
+            return 1
+    print(f"deltalake beside a writer: {answers} answers of {len(versions)} versions, all right; {errors} clear errors")
+    return 0 if answers else 1
+
+
+def adds(table, version):
+    """The files of a version, folded from the entries by the protocol's rule."""
+    files = {}
+    for n in range(version + 1):
+        with open(f"{table}/_delta_log/{n:020}.json", encoding="utf-8") as entry:
+            for line in entry:
+                action = json.loads(line)
+                if "add" in action:
+                    files[action["add"]["path"]] = action
+                elif "remove" in action:
+                    files.pop(action["remove"]["path"], None)
+    return files.values()
+
+
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    verb, arguments = sys.argv[1], sys.argv[2:]
+    if verb == "install":
+        install(*arguments)
+    elif verb == "compare":
+        sys.exit(compare(*arguments))
+    else:
+        sys.exit(beside(arguments[0], int(arguments[1])))

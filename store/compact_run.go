@@ -1,0 +1,276 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Carrying a plan of compaction out. Files are merged and checked, and then
+// one entry of the log puts the new ones in the place of the old: the rows are
+// the same, and it says so (dataChange is false). A plan is cut into commits of
+// bounded size, so that a long one that is interrupted keeps what is done.
+
+// compactionCommit is how many bytes are merged into one commit.
+const compactionCommit = 1 << 30
+
+// Compacted is what a compaction did.
+type Compacted struct {
+	Merges  int
+	Before  int // files
+	After   int
+	Rows    int64
+	Read    int64 // bytes of the files that were merged
+	Written int64 // bytes of the files in their place, and of those on the way
+	Receipt Receipt
+}
+
+// Compact carries out the plan of PlanCompaction. run tells the chain of
+// custody who does it; it is in the log only if there was anything to do. After
+// an error, or when ctx ends, what was committed stays, and the lake holds the
+// same rows as before.
+func (w *Writer) Compact(ctx context.Context, p CompactionPlan, run Run, done func(Compacted)) (Compacted, error) {
+	c := &compaction{w: w, run: run, done: done}
+	err := c.do(ctx, p)
+	return c.sum, w.fault("compact lake", err)
+}
+
+type compaction struct {
+	w    *Writer
+	tx   *transaction
+	run  Run
+	sum  Compacted
+	done func(Compacted)
+}
+
+func (c *compaction) do(ctx context.Context, p CompactionPlan) error {
+	switch {
+	case c.w.open != nil:
+		return errors.New("a run of this process is under way")
+	case p.Version != c.w.state.table.Version:
+		return errors.New("the lake has changed since the compaction was planned: plan it again")
+	case len(p.Merges) == 0:
+		return nil
+	}
+	c.tx = c.w.begin(c.run.RunID)
+	defer c.tx.abandon()
+	bytes := int64(0)
+	for i, m := range p.Merges {
+		if err := c.tx.prepare(); err != nil {
+			return err
+		}
+		if err := c.merge(ctx, m); err != nil {
+			return err
+		}
+		bytes += m.Totals().Read
+		if last := i == len(p.Merges)-1; last || bytes >= compactionCommit {
+			bytes = 0
+			if err := c.commit(ctx, last); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *compaction) commit(ctx context.Context, last bool) error {
+	run := c.run
+	if !last {
+		run.Outcome = OutcomeRunning
+	} else {
+		run.Ended = c.w.now()
+	}
+	f := &facts{Ingested: c.w.nextIngested(), RunID: run.RunID, Run: &run}
+	committed, err := c.tx.commit(ctx, entryText{operation: "OPTIMIZE", dataChange: false, facts: f})
+	if !committed {
+		return err
+	}
+	c.sum.Receipt = Receipt{Version: c.w.state.table.Version, Head: c.w.state.head, Run: run}
+	if c.done != nil {
+		c.done(c.sum)
+	}
+	if err != nil {
+		return &CommittedError{Receipt: c.sum.Receipt, Err: err}
+	}
+	return nil
+}
+
+// merge writes the files of one merge and takes the old ones out.
+func (c *compaction) merge(ctx context.Context, m Merge) error {
+	var err error
+	after := 1
+	switch m.Table {
+	case revisionsDir:
+		err = c.revisions(ctx, m)
+	case quarantineDir:
+		err = c.quarantine(ctx, m)
+	default:
+		after, err = c.cell(ctx, m)
+	}
+	if err != nil {
+		return fmt.Errorf("merge %d files of %s: %w", len(m.Files), m.place(), err)
+	}
+	c.sum.Merges++
+	c.sum.Before += len(m.Files)
+	c.sum.After += after
+	for _, f := range m.Files {
+		c.sum.Rows += f.Rows
+		c.sum.Read += f.Size
+	}
+	return nil
+}
+
+// cell merges files of a cell, in steps if there are many. Files on the way
+// are never committed.
+func (c *compaction) cell(ctx context.Context, m Merge) (after int, err error) {
+	last, err := inSteps(m.Files, func(files []File) (File, error) {
+		made, err := c.mergeStep(ctx, m, files, math.MaxInt64)
+		if err != nil {
+			return File{}, err
+		}
+		f := made[0]
+		return File{Path: f.path, Partition: f.partition, Size: f.size, SHA256: f.sha256, Rows: f.rows, Stats: f.stats, Level: f.level}, nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	made, err := c.mergeStep(ctx, m, last, m.maxFile)
+	return len(made), err
+}
+
+// mergeStep makes new files of some, and takes those out of the change or the
+// lake. limit cuts them.
+func (c *compaction) mergeStep(ctx context.Context, m Merge, files []File, limit int64) ([]newFile, error) {
+	var made []newFile
+	var f *openFile
+	var outputs []string
+	stats := emptyStats()
+	paths := pathsOf(files)
+	if err := c.intact(files); err != nil {
+		return nil, err
+	}
+	in, err := mergeCell(ctx, c.w.layout, paths, &cutter{
+		limit: limit,
+		begin: func() (*tableWriter, error) {
+			name, err := c.tx.reserveOne(c.tx.dataName(m.Partition))
+			if err != nil {
+				return nil, err
+			}
+			if f, err = c.tx.newData(m.Partition, name, formOf(m.Level)); err != nil {
+				return nil, err
+			}
+			return f.table, nil
+		},
+		end: func(*tableWriter) error {
+			if err := c.tx.finish(f); err != nil {
+				return err
+			}
+			made, outputs = append(made, f.newFile(f.table.rows, f.table.stats)), append(outputs, f.path)
+			c.sum.Written += f.sink.size
+			stats.join(f.table.stats)
+			f = nil
+			return nil
+		},
+	})
+	if err != nil {
+		if f != nil {
+			return nil, f.abandon(err)
+		}
+		return nil, err
+	}
+	if err := checkMerge(ctx, c.w.layout, in, outputs, tallyTable); err != nil {
+		return nil, err
+	}
+	if err := fits(files, in.rows, stats); err != nil {
+		return nil, err
+	}
+	for _, path := range paths {
+		if err := c.tx.remove(path); err != nil {
+			return nil, err
+		}
+	}
+	return made, nil
+}
+
+func pathsOf(files []File) []string {
+	var paths []string
+	for _, f := range files {
+		paths = append(paths, f.Path)
+	}
+	return paths
+}
+
+func (c *compaction) revisions(ctx context.Context, m Merge) error {
+	if err := c.intact(m.Files); err != nil {
+		return err
+	}
+	name, err := c.tx.reserveOne(c.tx.sideName(revisionsDir))
+	if err != nil {
+		return err
+	}
+	f, err := c.tx.newTable(name, RevisionColumns, true, formOf(m.Level))
+	if err != nil {
+		return err
+	}
+	in, err := mergeRevisions(ctx, c.w.layout, pathsOf(m.Files), f.table)
+	if err != nil {
+		return f.abandon(err)
+	}
+	return c.replaceSide(ctx, m, f, in, f.table.stats, tallyTable)
+}
+
+// intact looks at files before they are merged.
+func (c *compaction) intact(files []File) error {
+	for _, f := range files {
+		if err := c.w.layout.intact(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *compaction) quarantine(ctx context.Context, m Merge) error {
+	if err := c.intact(m.Files); err != nil {
+		return err
+	}
+	name, err := c.tx.reserveOne(c.tx.sideName(quarantineDir))
+	if err != nil {
+		return err
+	}
+	f, err := c.tx.newFile(name)
+	if err != nil {
+		return err
+	}
+	f.sink = newHashingWriter(f.f)
+	out, err := newQuarantineWriter(f.sink)
+	if err != nil {
+		return f.abandon(err)
+	}
+	in, err := mergeQuarantine(ctx, c.w.layout, pathsOf(m.Files), out)
+	if err != nil {
+		return f.abandon(err)
+	}
+	return c.replaceSide(ctx, m, f, in, emptyStats(), tallyQuarantine)
+}
+
+// replaceSide puts a file of a side table in the place of those it was made of.
+func (c *compaction) replaceSide(ctx context.Context, m Merge, f *openFile, in tally, stats Stats, read func(context.Context, layout, string, *tally) error) error {
+	if m.Table == quarantineDir {
+		stats = joined(m.Files) // its rows have nothing to bound
+	}
+	if err := fits(m.Files, in.rows, stats); err != nil {
+		return f.abandon(err)
+	}
+	if err := c.tx.finishSide(f, in.rows, stats); err != nil {
+		return err
+	}
+	if err := checkMerge(ctx, c.w.layout, in, []string{f.path}, read); err != nil {
+		return err
+	}
+	c.sum.Written += f.sink.size
+	for _, old := range m.Files {
+		c.tx.removeSide(old.Path)
+	}
+	return nil
+}
