@@ -76,7 +76,7 @@ func (w *Writer) Begin(run Run) (*Append, error) {
 		return nil, fmt.Errorf("begin a run: the lake has a run %q already", run.RunID)
 	}
 	// The log may have been read again since the lake was opened.
-	if err := w.writable(); err != nil {
+	if err := w.writable(false); err != nil {
 		return nil, w.fault("write to lake", err)
 	}
 	if err := w.CheckTenant(run.Host); err != nil {

@@ -28,6 +28,7 @@ type batch struct {
 	do     func(dir string, w *store.Writer, runID string) error
 	cursor int  // bytes that the service gave to go on with
 	retry  bool // the quarantine is looked at again
+	adopts bool // do needs a lake that another program has written to
 }
 
 type run []batch
@@ -47,6 +48,7 @@ func perform(dir string, o store.WriterOptions, tag string, runs []run, acknowle
 }
 
 func performRun(dir string, o store.WriterOptions, runID string, batches run, acknowledged func()) (err error) {
+	o.Adopt = batches[0].adopts
 	w, err := store.OpenWriter(dir, o)
 	if err != nil {
 		return err
@@ -188,6 +190,33 @@ func purge(q store.PurgeRequest) func(dir string, w *store.Writer, runID string)
 	}
 }
 
+// strange writes to the table as another program: two files of a cell become
+// one, in the wrong order, and the other cell's first file is lost.
+func strange(dir string, _ *store.Writer, _ string) error {
+	o := stranger{dir: dir}
+	files, err := o.files()
+	if err != nil {
+		return err
+	}
+	together, err := o.tryWrite("c000.parquet", piece{path: files[1]}, piece{path: files[0]})
+	if err != nil {
+		return err
+	}
+	return o.tryCommit("OPTIMIZE", o.remove(files[0]), o.remove(files[1]), o.remove(files[2]), together)
+}
+
+// adopt plans and carries out.
+func adopt(revert bool) func(dir string, w *store.Writer, runID string) error {
+	return func(dir string, w *store.Writer, runID string) error {
+		plan, err := store.PlanAdoption(context.Background(), dir, store.AdoptOptions{Lift: storetest.Lift, Revert: revert}, func(store.Problem) {})
+		if err != nil {
+			return err
+		}
+		_, err = w.Adopt(context.Background(), plan, store.Run{RunID: runID, Outcome: "complete", Verb: "adopt"})
+		return err
+	}
+}
+
 // two cells, few rows: a crash matrix does each of its hundreds of runs whole.
 func few(from, n int) []storetest.Record {
 	var out []storetest.Record
@@ -247,6 +276,14 @@ var crashScripts = []struct {
 	{
 		"the last ones that leave it, and new ones", []run{{{bad: []string{liftable(few(0, 1)[0])}}}},
 		[]run{{{records: few(2, 1), bad: []string{"x"}, retry: true}, {bad: []string{"y"}}, {retry: true}}},
+	},
+	{
+		"what another program has done, taken over", []run{{{records: few(0, 4)}}, {{records: few(4, 4)}}, {{do: strange}}},
+		[]run{{{do: adopt(false), adopts: true}}},
+	},
+	{
+		"what another program has done, undone", []run{{{records: few(0, 4)}}, {{records: few(4, 4)}}, {{do: strange}}},
+		[]run{{{do: adopt(true), adopts: true}}},
 	},
 	{"the first kept page of a new lake", nil, []run{{{records: few(0, 1), pages: []string{"body"}}}}},
 	{
@@ -390,7 +427,7 @@ func statesOf(t *testing.T, template string, before, script []run) []storetest.C
 // tidyUp opens the lake for writing and lets it go, and expects a lake at rest.
 func tidyUp(t *testing.T, dir string, fs store.FS) {
 	t.Helper()
-	w, err := store.OpenWriter(dir, store.WriterOptions{FS: fs})
+	w, err := store.OpenWriter(dir, store.WriterOptions{FS: fs, Adopt: true})
 	if err != nil {
 		t.Fatalf("open again: %v", err)
 	}
@@ -402,7 +439,11 @@ func tidyUp(t *testing.T, dir string, fs store.FS) {
 // The rows are read by storetest.Read.
 func verifyAtRest(t *testing.T, dir string) {
 	t.Helper()
-	v, err := store.Verify(context.Background(), dir, store.VerifyOptions{Quick: true}, func(p store.Problem) { t.Errorf("verify: %s", p) })
+	v, err := store.Verify(context.Background(), dir, store.VerifyOptions{Quick: true}, func(p store.Problem) {
+		if !strings.Contains(p.What, "written by another program") { // it was not adopted yet
+			t.Errorf("verify: %s", p)
+		}
+	})
 	if errors.Is(err, store.ErrNotALake) {
 		return
 	}

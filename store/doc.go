@@ -14,6 +14,7 @@
 //	Run         one invocation of a verb that adds records
 //	Batch       the records of a run since its last commit
 //	Head        version and SHA-256 of the last entry
+//	Adoption    what became of entries that another program wrote
 //	Coverage    which events were asked for, and how that ended
 //
 // The promises. A batch becomes part of the lake whole, with everything that

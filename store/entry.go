@@ -69,15 +69,6 @@ const (
 	PurgeUser  = "user"
 )
 
-// Adoption is what an entry says of other programs' entries that were checked.
-type Adoption struct {
-	Versions []int64 `json:"versions"`
-	// Files are the SHA-256, in hex, of the files that those entries added.
-	Files map[string]string `json:"files"`
-	// Lost counts rows that those entries took out of the table.
-	Lost int64 `json:"lost,omitempty"`
-}
-
 // PageFact is what custody keeps of one request: row.page names it. Of an
 // import it is an input, or the part of one that a commit took in; row.page is
 // then a line, counted through all inputs of the run, and the fact with the
@@ -208,7 +199,7 @@ type fold struct {
 	purges     []Purge
 	pages      map[string]File // kept pages; size and SHA-256 are the body's
 	foreign    []int64         // entries of other programs that nobody has adopted
-	adopted    []int64         // those that somebody has
+	adoptions  []Adoption      // what became of the others
 	broken     []chainFault
 	onEntry    func(version int64, entry []byte, actions []delta.Action, f *facts)
 }
@@ -260,6 +251,9 @@ func (s *fold) applyParsed(p *parsedEntry) error {
 func (s *fold) applyFile(f parsedFile, ours bool) {
 	delete(s.files, f.path)
 	delete(s.odd, f.path)
+	if f.added {
+		delete(s.removed, f.path) // another program has brought it back
+	}
 	switch {
 	case f.added && f.odd != nil:
 		s.odd[f.path] = oddFile{f.file, f.odd}
@@ -294,7 +288,7 @@ func (s *fold) applyFacts(version int64, f *facts) {
 		}
 	}
 	if f.Adopted != nil {
-		s.adopt(f.Adopted)
+		s.adopt(version, f.Adopted)
 	}
 	for _, c := range f.Cursors {
 		s.setCursor(c)
@@ -342,18 +336,6 @@ func (s *fold) dropCursors(runID string) {
 		delete(s.cursors, key)
 	}
 	delete(s.cursorsOf, runID)
-}
-
-// adopt takes over what other programs' entries have done.
-func (s *fold) adopt(a *Adoption) {
-	s.foreign = slices.DeleteFunc(s.foreign, func(v int64) bool { return slices.Contains(a.Versions, v) })
-	s.adopted = append(s.adopted, a.Versions...)
-	for path, sum := range a.Files {
-		if f, ok := s.files[path]; ok {
-			f.SHA256 = sum
-			s.files[path] = f
-		}
-	}
 }
 
 func (s *fold) applySide(version int64, table map[string]File, c *sideChange) {
@@ -434,7 +416,7 @@ func (s *fold) snapshot(root string) (*Snapshot, error) {
 		Root: root, Version: s.table.Version, Head: s.head, Tenant: s.tenant, Ingested: s.ingested,
 		Coverage: slices.Clip(s.coverage), Cursors: maps.Clone(s.cursors), Seen: maps.Clone(s.seen), Foreign: slices.Clip(s.foreign),
 		Files: sortedFiles(s.files), Revisions: sortedFiles(s.revisions), Quarantine: sortedFiles(s.quarantine),
-		Erased: sortedFiles(s.erased), Pages: sortedFiles(s.pages), Purges: slices.Clip(s.purges),
+		Erased: sortedFiles(s.erased), Pages: sortedFiles(s.pages), Purges: slices.Clip(s.purges), Adoptions: slices.Clip(s.adoptions),
 	}
 	for _, path := range sortedKeys(s.odd) {
 		return nil, s.odd[path].err
@@ -511,13 +493,18 @@ func tableMetaData(id string, created time.Time) (*delta.MetaData, error) {
 		ID: id, Name: "activities", Description: "Microsoft Defender for Cloud Apps activities, collected by mdcalake",
 		Format: delta.Format{Provider: "parquet", Options: map[string]string{}}, SchemaString: text,
 		PartitionColumns: []string{"date", "service"}, CreatedTime: created.UnixMilli(),
-		Configuration: map[string]string{
-			// The entries are the chain of custody: no other tool may clean them up.
-			"delta.enableExpiredLogCleanup": "false",
-			"delta.logRetentionDuration":    "interval 36500 days",
-			"mdcalake.schemaVersion":        fmt.Sprint(SchemaVersion),
-		},
+		Configuration: tableProperties(),
 	}, nil
+}
+
+// tableProperties are what other programs have to know.
+func tableProperties() map[string]string {
+	return map[string]string{
+		// The entries are the chain of custody: no other tool may clean them up.
+		"delta.enableExpiredLogCleanup": "false",
+		"delta.logRetentionDuration":    "interval 36500 days",
+		"mdcalake.schemaVersion":        fmt.Sprint(SchemaVersion),
+	}
 }
 
 func deltaType(t Type) any {

@@ -209,6 +209,12 @@ func WriteQuarantine(out string, run string, ingested int64, bytes ...string) er
 // ManifestLine is a part of the format.
 func ManifestLine(sum, rel string) string { return manifestLine(sum, rel) }
 
+// WithChanged makes it a few rows that are compared at once.
+func (o AdoptOptions) WithChanged(rows int) AdoptOptions {
+	o.limits.changed = rows
+	return o
+}
+
 // ForgeFold leaves a cached fold of another lake.
 func ForgeFold(dir string) error {
 	l, err := newLayout(dir)

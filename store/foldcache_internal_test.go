@@ -270,7 +270,7 @@ func fullFold(t testing.TB) *fold {
 	var cursor Cursor
 	fill(t, reflect.ValueOf(&cursor).Elem(), &n)
 	s.setCursor(cursor)
-	for _, field := range []any{&s.head, &s.tenant, &s.ingested, &s.removed, &s.coverage, &s.seen, &s.purges, &s.foreign, &s.adopted, &s.broken} {
+	for _, field := range []any{&s.head, &s.tenant, &s.ingested, &s.removed, &s.coverage, &s.seen, &s.purges, &s.foreign, &s.adoptions, &s.broken} {
 		fill(t, reflect.ValueOf(field).Elem(), &n)
 	}
 	return s

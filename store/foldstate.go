@@ -32,7 +32,7 @@ func (c *foldCodec) fold(s *fold) {
 	})
 	codeList(c, &s.purges, 12, c.purge)
 	codeList(c, &s.foreign, 1, c.number)
-	codeList(c, &s.adopted, 1, c.number)
+	codeList(c, &s.adoptions, 7, c.adoption)
 	codeList(c, &s.broken, 3, func(b *chainFault) {
 		c.number(&b.version)
 		c.textsOf(&b.want, &b.have)
@@ -251,4 +251,11 @@ func (c *foldCodec) purge(p *Purge) {
 	c.times(&p.Before, &p.Since, &p.Until)
 	codeList(c, &p.Columns, 1, c.text)
 	codeList(c, &p.Pages, 1, c.text)
+}
+
+func (c *foldCodec) adoption(a *Adoption) {
+	c.numbers(&a.Version, &a.Lost, &a.Came, &a.Unseen)
+	codeList(c, &a.Versions, 1, c.number)
+	codeTable(c, &a.Files, 1, c.text)
+	c.flag(&a.Reverted)
 }

@@ -79,6 +79,10 @@ const (
 	// verifyRevisions is how many revisions are compared with activities in one
 	// pass: 20 MiB.
 	verifyRevisions = 200_000
+	// verifyChanged is how many rows of files that another program has taken out or
+	// brought are compared in one pass: 48 MiB. Those that are on both sides cancel
+	// out as the cells go by.
+	verifyChanged = 2 << 20
 	// entriesAtOnce is how many entries of the log are parsed before they are
 	// folded: enough for all processors, and few megabytes.
 	entriesAtOnce = 256

@@ -201,10 +201,25 @@ type tally struct {
 	buf    []byte
 }
 
-func (t *tally) row(r *Row, by *replacement) {
-	b := appendRow(t.buf[:0], r)
+// appendWhole is all of a row as it stands in a file, in bytes to be hashed.
+func appendWhole(b []byte, r *Row) []byte {
+	b = appendRow(b, r)
 	b = binary.AppendVarint(b, r.Ingested)
-	b = appendBytes(b, []byte(r.RunID))
+	return appendBytes(b, []byte(r.RunID))
+}
+
+// eachRowHash hashes whole rows, as a tally does.
+func eachRowHash(ctx context.Context, path string, each func(xxh3.Uint128)) error {
+	var buf []byte
+	return readRows(ctx, path, func(r *Row, _ int64) error {
+		buf = appendWhole(buf[:0], r)
+		each(xxh3.Hash128(buf))
+		return nil
+	})
+}
+
+func (t *tally) row(r *Row, by *replacement) {
+	b := appendWhole(t.buf[:0], r)
 	if by != nil {
 		b = binary.AppendVarint(b, by.at)
 		b = binary.AppendVarint(b, by.hash)

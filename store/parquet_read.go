@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -46,6 +47,9 @@ func readColumns(ctx context.Context, path string, names []string, each func(bat
 		return err
 	}
 	defer r.Close()
+	// Other programs note their own types there (large lists, views, dictionaries),
+	// and the library would hand out those: without it, they are Parquet's.
+	r.MetaData().FileMetaData.KeyValueMetadata = nil
 	pr, err := pqarrow.NewFileReader(r, pqarrow.ArrowReadProperties{BatchSize: readBatch}, memory.DefaultAllocator)
 	if err != nil {
 		return err
@@ -209,14 +213,16 @@ func rowFillers(batch arrow.RecordBatch) ([]func(*Row, int), error) {
 	if len(batch.Schema().FieldIndices("raw")) != 1 {
 		return nil, fmt.Errorf("it has no column %q", "raw")
 	}
-	for i, name := range batch.Schema().Fields() {
-		f, known := fields[name.Name]
-		if !known {
-			continue // of a later schema version
+	// In the order of our columns, so that equal rows have equal bytes in whatever
+	// order another program has put its columns. Others are of a later schema.
+	for _, c := range RevisionColumns {
+		at := batch.Schema().FieldIndices(c.Name)
+		if len(at) == 0 {
+			continue
 		}
-		g, err := filler(name.Name, f, batch.Column(i))
+		g, err := filler(c.Name, fields[c.Name], batch.Column(at[0]))
 		if err != nil {
-			return nil, fmt.Errorf("column %q: %w", name.Name, err)
+			return nil, fmt.Errorf("column %q: %w", c.Name, err)
 		}
 		if g != nil {
 			fill = append(fill, g)
@@ -256,17 +262,24 @@ func filler(column string, f field, values arrow.Array) (func(*Row, int), error)
 			}
 		}, nil
 	case *array.Timestamp:
+		// Ours are microseconds; Spark's may be INT96, which is read as nanoseconds.
+		perMilli := int64(time.Millisecond / c.DataType().(*arrow.TimestampType).Unit.Multiplier())
+		if perMilli == 0 {
+			break
+		}
+		millis := func(i int) int64 { return int64(c.Value(i)) / perMilli }
+		fraction := func(i int) bool { return c.IsValid(i) && int64(c.Value(i))%perMilli != 0 }
 		switch f.kind {
 		case kindMillis:
-			set := setNumber(f, c, func(i int) int64 { return int64(c.Value(i)) / 1000 })
+			set := setNumber(f, c, millis)
 			return func(r *Row, i int) {
 				set(r, i)
-				r.noteFraction(column, c.IsValid(i) && c.Value(i)%1000 != 0)
+				r.noteFraction(column, fraction(i))
 			}, nil
 		case kindIngested:
 			return func(r *Row, i int) {
-				r.Ingested = int64(c.Value(i)) / 1000
-				r.noteFraction(column, c.Value(i)%1000 != 0)
+				r.Ingested = millis(i)
+				r.noteFraction(column, fraction(i))
 			}, nil
 		case kindReplaced:
 			return nil, nil

@@ -25,8 +25,10 @@ type Snapshot struct {
 	Seen map[string]Sighting
 	// Ingested is the largest value of the column so far, in milliseconds.
 	Ingested int64
-	// Foreign are the versions that another writer committed and nobody adopted.
-	Foreign []int64
+	// Foreign are the versions that another writer committed and nobody adopted;
+	// Adoptions say what became of the others.
+	Foreign   []int64
+	Adoptions []Adoption
 	// Cursors are the scans that were begun and not ended, by their key.
 	Cursors map[string]Cursor
 }
@@ -78,7 +80,7 @@ type Run struct {
 	Started        time.Time `json:"started"`
 	Ended          time.Time `json:"ended,omitzero"` // zero: it never said that it ended
 	Outcome        string    `json:"outcome"`        // "running", "complete", "partial", "interrupted", "failed"
-	Verb           string    `json:"verb"`           // "ingest", "import", "quarantine retry"
+	Verb           string    `json:"verb"`           // "ingest", "import", "quarantine retry", "purge", "adopt"
 	Host           string    `json:"host,omitempty"`
 	CredentialKind string    `json:"credential_kind,omitempty"`
 	ClientID       string    `json:"client_id,omitempty"`

@@ -23,11 +23,16 @@ type Status struct {
 	// Replaced are files that a commit took out of the lake and that are still
 	// there: a reader was at work.
 	Replaced int
+	// TakenOut are files that another program took out of the table, which nobody
+	// has adopted, and that are still there.
+	TakenOut int
 }
 
 // AtRest says whether the directory holds exactly the lake: whoever reads it
 // without the log then sees what the log names and nothing else.
-func (s *Status) AtRest() bool { return !s.Writing && s.InFlight == 0 && s.Replaced == 0 }
+func (s *Status) AtRest() bool {
+	return !s.Writing && s.InFlight == 0 && s.Replaced == 0 && s.TakenOut == 0
+}
 
 // ReadStatus looks at the lake in dir. It changes nothing.
 func ReadStatus(dir string) (*Status, error) {
@@ -70,8 +75,13 @@ func readStatus(l layout) (*Status, error) {
 		}
 	}
 	for rel := range state.removed {
-		if ownName(rel) && there(rel) {
+		if removable(rel) && there(rel) {
 			s.Replaced++
+		}
+	}
+	for rel := range state.takenOut(state.foreign) {
+		if there(rel) {
+			s.TakenOut++
 		}
 	}
 	return s, nil

@@ -321,9 +321,10 @@ func sideDir(rel string) string { return path.Dir(rel) }
 
 // entryText is what an entry of the log says beside its files.
 type entryText struct {
-	operation  string // in Delta's words: WRITE, OPTIMIZE, DELETE
-	dataChange bool   // false: the rows are the same as before
-	blind      bool   // nothing that was committed was looked at or replaced
+	operation  string         // in Delta's words, where it has one: WRITE, OPTIMIZE, DELETE, RESTORE
+	dataChange bool           // false: the rows are the same as before
+	blind      bool           // nothing that was committed was looked at or replaced
+	again      []delta.Action // what the log has said before, and says again
 	facts      *facts
 }
 
@@ -347,6 +348,7 @@ func (t *transaction) commit(ctx context.Context, e entryText) (committed bool, 
 	if err != nil {
 		return false, err
 	}
+	actions = append(actions, e.again...)
 	if e.facts.Revisions, err = t.sides[revisionsDir].change(); err != nil {
 		return false, err
 	}

@@ -56,11 +56,13 @@ type verifyLimits struct {
 	ids       int // of all rows, 8 bytes each
 	repeated  int // of ids that seem to stand twice, about 100 bytes each
 	revisions int // about 70 bytes each
+	changed   int // rows of files that another program has written again, 24 bytes each
 }
 
 func (l verifyLimits) orDefaults() verifyLimits {
 	return verifyLimits{
 		ids: cmp.Or(l.ids, verifyIDs), repeated: cmp.Or(l.repeated, verifyRepeated), revisions: cmp.Or(l.revisions, verifyRevisions),
+		changed: cmp.Or(l.changed, verifyChanged),
 	}
 }
 
@@ -125,6 +127,11 @@ type verifier struct {
 	log    *ledger
 	seed   uint64 // of the hashes of ids
 	erased erasures
+	// adopting: entries of other programs are no problem, and their rows are held
+	// to what ours are held to.
+	adopting bool
+	// takenOut counts files that those entries took out and that are still there.
+	takenOut int
 	// index is the value index, if it knows the log up to version indexed.
 	index   *index.Index
 	indexed int64
@@ -184,6 +191,12 @@ func (v *verifier) limitsOfKnowledge() {
 	}
 	for _, p := range v.log.state.purges {
 		v.note("altered by purge %d on purpose (%s): %d rows, %d revisions, %d records in quarantine, %d kept pages", p.Version, cmp.Or(p.Reason, p.Kind), p.Rows, p.Revisions, p.Quarantine, len(p.Pages))
+	}
+	for _, a := range v.log.state.adoptions {
+		v.note("%s", a.Text())
+	}
+	if n := v.takenOut; n > 0 {
+		v.note("files that another program took out of the table and that are still there: %d; who reads the directory without the log sees their rows", n)
 	}
 	if n := v.log.unkept; n > 0 {
 		v.note("pages that are not in the lake (answers of the service, imported files): %d; their hashes are on record and cannot be compared", n)

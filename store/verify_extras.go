@@ -129,9 +129,12 @@ func (v *verifier) judge(files []string) error {
 	if err != nil {
 		return err
 	}
+	takenOut := now.state.takenOut(now.state.foreign)
 	for _, rel := range files {
 		_, err := os.Lstat(v.layout.path(rel))
 		switch {
+		case takenOut[rel]:
+			v.takenOut++
 		case pending[rel] || now.state.removed[rel] || now.state.names(rel) || entryUnderWay(rel):
 			v.result.InFlight++
 		case !errors.Is(err, fs.ErrNotExist):

@@ -82,7 +82,7 @@ func (v *verifier) activities() []File {
 
 // ours says whether an entry of ours added the file.
 func (v *verifier) ours(f File) bool {
-	return !slices.Contains(v.log.state.foreign, f.Version) && !slices.Contains(v.log.state.adopted, f.Version)
+	return !slices.Contains(v.log.state.foreign, f.Version)
 }
 
 // table checks the files of a table against the log, and with rows what is in
@@ -153,13 +153,16 @@ func hashFile(path string) (sum string, size int64, err error) {
 // fileShape compares a file's schema with the one we write. false: its rows
 // cannot be read by this version.
 func (v *verifier) fileShape(table string, f File, found finding) bool {
-	if !v.ours(f) {
+	if !v.ours(f) && !v.adopting {
 		return true
 	}
 	shape, version, err := readShape(v.layout.path(f.Path))
 	if err != nil {
 		found(f.Path, "%v", err)
 		return false
+	}
+	if !v.ours(f) {
+		return knownColumns(f, shape, found)
 	}
 	if want := fmt.Sprint(SchemaVersion); (table == activitiesDir || table == revisionsDir) && version != want {
 		found(f.Path, "its schema version is %q, this version of mdcalake knows %s", version, want)
@@ -169,6 +172,19 @@ func (v *verifier) fileShape(table string, f File, found finding) bool {
 		found(f.Path, "its columns are not those of schema version %d: %s", SchemaVersion, fault)
 	}
 	return true
+}
+
+// knownColumns says whether a file of another program has only columns that we
+// write, in whatever order and form: what else is in it would not survive.
+func knownColumns(f File, shape *schema.Schema, found finding) bool {
+	all := true
+	for i := range shape.Root().NumFields() {
+		if name := shape.Root().Field(i).Name(); !slices.ContainsFunc(Columns, func(c Column) bool { return c.Name == name }) {
+			found(f.Path, "it has a column %q, which is none of ours", printable(name))
+			all = false
+		}
+	}
+	return all
 }
 
 // shapeFault says what is wrong with a schema; "": nothing.

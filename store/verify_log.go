@@ -189,6 +189,9 @@ func (v *verifier) readLog() error {
 	v.seed = seedOf(v.result.Head)
 	v.checkChain()
 	for _, n := range log.state.foreign {
+		if v.adopting {
+			break
+		}
 		v.problem(entryPath(n), "written by another program, not by mdcalake")
 	}
 	return nil

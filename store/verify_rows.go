@@ -35,7 +35,7 @@ func (c *rowCheck) row(r *Row, index int64) {
 	if int64(xxh3.Hash(verbatim)) != r.ContentHash {
 		c.found(c.file.Path, "row %d: content_hash does not follow from its bytes", index)
 	}
-	if c.ours && c.v.log.whole() && c.v.log.commits[r.Ingested] != r.RunID {
+	if (c.ours || c.v.adopting) && c.v.log.whole() && c.v.log.commits[r.Ingested] != r.RunID {
 		c.found(c.file.Path, "row %d: the log has no commit of run %q with its value of ingested", index, r.RunID)
 	}
 	if c.v.erased.has(r) {
@@ -78,7 +78,7 @@ func (v *verifier) activityRows(ctx context.Context, f File, found finding, ids 
 		if p := r.Partition(); placed && p != cell {
 			found(f.Path, "row %d belongs to %s", index, p)
 		}
-		if r.Numbers[Timestamp] < last {
+		if c.ours && r.Numbers[Timestamp] < last {
 			found(f.Path, "row %d is out of the order of time", index)
 		}
 		last = r.Numbers[Timestamp]

@@ -24,6 +24,8 @@ type WriterOptions struct {
 	Clock       func() time.Time // nil: the system's
 	FS          FS               // nil: the disk
 	Group       bool             // modes 0750 and 0640 instead of 0700 and 0600
+	// Adopt opens a lake that another program has written to, for Adopt alone.
+	Adopt bool
 	// SeveralTenants makes a new lake one that takes more than one tenant.
 	SeveralTenants bool
 
@@ -96,13 +98,13 @@ func (w *Writer) start() error {
 		return err
 	}
 	w.state = state
-	// What no reader can open is not written on.
-	if _, err := state.snapshot(w.layout.root); err != nil {
+	// What no reader can open is not written on, but it may be undone.
+	if _, err := state.snapshot(w.layout.root); err != nil && !w.opts.Adopt {
 		return err
 	}
 	// A crash may have come before the first entry: then make has to go on.
 	w.made = state.table.Version >= 0
-	if err := w.writable(); err != nil {
+	if err := w.writable(w.opts.Adopt); err != nil {
 		return err
 	}
 	if len(state.broken) > 0 {
@@ -160,11 +162,11 @@ func (w *Writer) entrySum(version int64) (string, error) {
 }
 
 // writable says whether we may commit on top of the log as it was read.
-func (w *Writer) writable() error {
+func (w *Writer) writable(adopting bool) error {
 	if err := w.state.table.CanWrite(); err != nil {
 		return err
 	}
-	if n := len(w.state.foreign); n > 0 {
+	if n := len(w.state.foreign); n > 0 && !adopting {
 		return fmt.Errorf("%w: log entry %d is not mdcalake's", ErrForeignCommit, w.state.foreign[n-1])
 	}
 	return nil
@@ -302,6 +304,9 @@ func (e *TenantError) Hint() string {
 // commit writes the next entry.
 func (w *Writer) commit(ctx context.Context, actions []delta.Action, e entryText) error {
 	now, f := w.opts.Clock(), e.facts
+	if err := w.writable(f.Adopted != nil); err != nil {
+		return err
+	}
 	f.Format, f.Previous = f.format(), w.state.head
 	version := w.state.table.Version + 1
 	if version == 0 {
@@ -397,7 +402,7 @@ func (w *Writer) fault(op string, err error) error {
 	case errors.Is(err, ErrLocked):
 		advice = "wait until it has ended; reading verbs work meanwhile"
 	case errors.Is(err, ErrForeignCommit):
-		advice = "reading verbs still work; keep other programs from writing to a lake that holds evidence"
+		advice = "reading verbs still work; 'mdcalake adopt' checks what it did and takes it over, or undoes it"
 	case errors.Is(err, ErrNoLocks):
 		advice = "put the lake on a local disk or on a file system with flock"
 	}
@@ -478,6 +483,15 @@ func ownName(rel string) bool {
 		strings.HasPrefix(path.Base(rel), "part-") && (first == activitiesDir || first == revisionsDir || first == quarantineDir || first == erasedDir)
 }
 
+// removable says whether a file that a commit has replaced may be deleted: one
+// with a name of ours, or any that the table may have had. A log that was handed
+// to us may name anything.
+func removable(rel string) bool {
+	name, inTable := strings.CutPrefix(rel, activitiesDir+"/")
+	hidden := slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return strings.HasPrefix(part, "_") || strings.HasPrefix(part, ".") })
+	return ownName(rel) || inTable && !hidden && path.Clean(rel) == rel && filepath.IsLocal(filepath.FromSlash(rel)) && strings.HasSuffix(rel, ".parquet")
+}
+
 func (w *Writer) removeIfThere(rel string) error {
 	err := w.opts.FS.Remove(w.layout.path(rel))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -519,8 +533,7 @@ func (w *Writer) RemoveReplaced() (left int, err error) {
 func (w *Writer) removeReplaced() (left int, err error) {
 	var due []string
 	for rel := range w.state.removed {
-		// A log that was handed to us may name anything.
-		if !w.swept[rel] && ownName(rel) {
+		if !w.swept[rel] && removable(rel) {
 			due = append(due, rel)
 		}
 	}

@@ -61,7 +61,8 @@ type lakeStatus struct {
 	Writing      bool             `json:"writing"`
 	Writer       string           `json:"writer,omitempty"`
 	InFlight     int              `json:"files_in_flight"`
-	Replaced     int              `json:"files_replaced"` // and still there
+	Replaced     int              `json:"files_replaced"`  // and still there
+	TakenOut     int              `json:"files_taken_out"` // by another program, and still there
 	Tenant       store.Tenant     `json:"tenant"`
 	Commits      int64            `json:"commits"`
 	Head         string           `json:"head,omitempty"`
@@ -75,6 +76,7 @@ type lakeStatus struct {
 	Last         time.Time        `json:"last_event,omitzero"`
 	Drift        map[string]int64 `json:"drift"`
 	Foreign      []int64          `json:"foreign_commits"`
+	Adoptions    []adoptionStatus `json:"adoptions"`
 	Purges       []purgeStatus    `json:"purges"`
 	HolesSince   time.Time        `json:"holes_since"`
 	Holes        []store.Hole     `json:"holes"`
@@ -95,16 +97,21 @@ type purgeStatus struct {
 	store.Purge
 }
 
+type adoptionStatus struct {
+	Version int64 `json:"version"`
+	store.Adoption
+}
+
 // holesReach is how far back status looks for holes.
 const holesReach = 30 * 24 * time.Hour
 
 func statusOf(s *store.Status, now time.Time, runs int) *lakeStatus {
 	snapshot := s.Snapshot
 	out := &lakeStatus{
-		AtRest: s.AtRest(), Writing: s.Writing, Writer: s.Writer, InFlight: s.InFlight, Replaced: s.Replaced,
+		AtRest: s.AtRest(), Writing: s.Writing, Writer: s.Writer, InFlight: s.InFlight, Replaced: s.Replaced, TakenOut: s.TakenOut,
 		Tenant: snapshot.Tenant, Commits: snapshot.Version + 1,
 		Activities: tableOf(snapshot.Files), Revisions: tableOf(snapshot.Revisions), Quarantine: tableOf(snapshot.Quarantine),
-		Drift: map[string]int64{}, Foreign: append([]int64{}, snapshot.Foreign...), Purges: []purgeStatus{},
+		Drift: map[string]int64{}, Foreign: append([]int64{}, snapshot.Foreign...), Purges: []purgeStatus{}, Adoptions: []adoptionStatus{},
 		HolesSince: now.Add(-holesReach).Truncate(time.Second), Asked: len(snapshot.Coverage) > 0, AllRuns: len(snapshot.Runs), Runs: []store.Run{},
 	}
 	if out.Commits > 0 {
@@ -118,6 +125,9 @@ func statusOf(s *store.Status, now time.Time, runs int) *lakeStatus {
 	}
 	for _, p := range snapshot.Purges {
 		out.Purges = append(out.Purges, purgeStatus{p.Version, p})
+	}
+	for _, a := range snapshot.Adoptions {
+		out.Adoptions = append(out.Adoptions, adoptionStatus{a.Version, a})
 	}
 	coverage := snapshot.CoverageByService(out.HolesSince, now)
 	out.OnlyNamed = store.OnlyNamed(coverage)
@@ -231,6 +241,9 @@ func (s *lakeStatus) rest() string {
 	if s.Replaced > 0 {
 		why = append(why, things(int64(s.Replaced), "replaced file waits", "replaced files wait")+" for readers to end; the next writing verb removes them")
 	}
+	if s.TakenOut > 0 {
+		why = append(why, things(int64(s.TakenOut), "file", "files")+" that another program took out of the table lie there still")
+	}
 	if len(why) == 0 {
 		return "yes"
 	}
@@ -293,6 +306,9 @@ func (s *lakeStatus) attention(b *strings.Builder) {
 	}
 	for _, p := range s.Purges {
 		fmt.Fprintf(b, "purged: entry %d erased %s%s\n", p.Version, things(p.Rows, "row", "rows"), purgeText(p.Purge))
+	}
+	for _, a := range s.Adoptions {
+		fmt.Fprintf(b, "note: %s\n", a.Text())
 	}
 	if len(s.Foreign) > 0 {
 		fmt.Fprintf(b, "warning: log %s written by another program; mdcalake writes no more until mdcalake adopt has checked what it did\n", entriesText(s.Foreign))
