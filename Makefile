@@ -6,8 +6,9 @@ BUILD       := .build
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 20s
 RECORDS     ?= 205000
+MEMORY      ?= 50000000
 
-.PHONY: build test check race bench fuzz golden truth crash kill kill-long lint demo interop clean
+.PHONY: build test check race bench fuzz golden truth crash kill kill-long lint kill kill-long memory demo interop clean
 
 ## build: the two programs, into .build
 build:
@@ -44,6 +45,11 @@ kill-long:
 	mkdir -p testdata/results
 	$(GO) test ./cmd/mdcalake -run TestKilledAtAnyPoint -timeout 2h -v -kill.rounds=200 -kill.result=$(CURDIR)/testdata/results/kill.md
 
+## memory: beside a lake of 50 million records; hours. MEMORY=5000000 is a tenth of it; the result is kept
+memory:
+	mkdir -p testdata/results
+	$(GO) test ./cmd/mdcalake -run TestMemoryDoesNotGrowWithTheLake -timeout 12h -v -memory.records=$(MEMORY) -memory.result=$(CURDIR)/testdata/results/memory.md
+
 ## check: everything that must hold
 check: lint race crash truth kill
 
@@ -52,7 +58,7 @@ fuzz:
 	@set -e; for package in $$($(GO) list ./...); do \
 	  for fuzzer in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 	    echo "$$package $$fuzzer"; \
-	    $(GO) test $$package -run '^$$' -fuzz "^$$fuzzer\$$" -fuzztime $(FUZZTIME); \
+	    $(GO) test $$package -run '^$$' -fuzz "^$$fuzzer\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x; \
 	  done; \
 	done
 
