@@ -8,7 +8,7 @@ FUZZTIME    ?= 20s
 RECORDS     ?= 205000
 MEMORY      ?= 50000000
 
-.PHONY: build test check race bench fuzz golden truth crash kill kill-long lint kill kill-long memory demo interop clean
+.PHONY: build test check race bench fuzz golden truth crash kill kill-long memory lint demo interop clean
 
 ## build: the two programs, into .build
 build:

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -348,6 +349,9 @@ func every(n int) int {
 	return n * stride
 }
 
+// crashes counts what the matrices have done to lakes.
+var crashes atomic.Int64
+
 // crashMatrix stops the script at every operation. check says which state a
 // reader sees, and fails the test if it is none that may be seen.
 func crashMatrix(t *testing.T, before, script []run, from int, after func(t *testing.T, d *storetest.Disk, dir string, n int, check func() int)) {
@@ -372,6 +376,7 @@ func crashMatrix(t *testing.T, before, script []run, from int, after func(t *tes
 			}
 			return
 		}
+		crashes.Add(1)
 		t.Run(fmt.Sprintf("operation %d", n), func(t *testing.T) {
 			d.Mend()
 			check := func() int {
@@ -502,6 +507,7 @@ func failMatrix(t *testing.T, before, script []run, stride int, fail func(d *sto
 		if !d.Broke() {
 			return
 		}
+		crashes.Add(1)
 		last := ""
 		if ops := d.Ops(); len(ops) > 0 {
 			last = ops[len(ops)-1]

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"runtime/debug"
 	"testing"
@@ -16,5 +17,9 @@ func TestMain(m *testing.M) {
 	}
 	// A check is half a dozen lakes. -rapid.checks on the command line wins.
 	flag.Set("rapid.checks", rapidChecks)
-	os.Exit(m.Run())
+	code := m.Run()
+	if n := crashes.Load(); n > 0 {
+		fmt.Printf("%d crashes and faults, each at a file operation of its own\n", n)
+	}
+	os.Exit(code)
 }
