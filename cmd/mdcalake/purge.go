@@ -155,14 +155,21 @@ func confirm(ctx *cli.Context, c console, what string) error {
 		return nil
 	}
 	fmt.Fprintf(c.err, "Type yes to %s: ", what)
-	answer, err := bufio.NewReader(c.in).ReadString('\n')
-	if err != nil && err != io.EOF {
-		return err
+	answers := make(chan string, 1)
+	go func() { // a read of the terminal that waits is left behind
+		line, _ := bufio.NewReader(c.in).ReadString('\n') // the end of the input is no yes
+		answers <- strings.TrimSpace(line)
+	}()
+	select {
+	case <-ctx.Context.Done():
+		fmt.Fprintln(c.err)
+		return ctx.Context.Err()
+	case answer := <-answers:
+		if answer != "yes" {
+			return usage("type yes, or give --yes", "nothing was changed")
+		}
+		return nil
 	}
-	if strings.TrimSpace(answer) != "yes" {
-		return usage("type yes, or give --yes", "nothing was changed")
-	}
-	return nil
 }
 
 // waitForReaders waits until the files that a commit has replaced are gone: a
