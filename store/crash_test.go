@@ -23,8 +23,11 @@ import (
 // A batch is what one commit brings; a run is one opening of the lake.
 type batch struct {
 	records []storetest.Record
-	bad     []string
-	pages   []string // bodies that are kept
+	// checkpoints makes one behind every so many commits of the run, if its first
+	// batch says so.
+	checkpoints int64
+	bad         []string
+	pages       []string // bodies that are kept
 	// do is a verb that adds nothing; the run then consists of it alone.
 	do     func(dir string, w *store.Writer, runID string) error
 	cursor int  // bytes that the service gave to go on with
@@ -49,6 +52,9 @@ func perform(dir string, o store.WriterOptions, tag string, runs []run, acknowle
 }
 
 func performRun(dir string, o store.WriterOptions, runID string, batches run, acknowledged func()) (err error) {
+	if every := batches[0].checkpoints; every > 0 {
+		o = o.WithCheckpoints(every)
+	}
 	o.Adopt = batches[0].adopts
 	w, err := store.OpenWriter(dir, o)
 	if err != nil {
@@ -285,6 +291,10 @@ var crashScripts = []struct {
 	{
 		"what another program has done, undone", []run{{{records: few(0, 4)}}, {{records: few(4, 4)}}, {{do: strange}}},
 		[]run{{{do: adopt(true), adopts: true}}},
+	},
+	{
+		"commits with checkpoints behind them", []run{{{records: few(0, 2)}, {}}},
+		[]run{{{records: few(2, 1), checkpoints: 1}, {records: []storetest.Record{revised(few(0, 1)[0], 5)}}}},
 	},
 	{"the first kept page of a new lake", nil, []run{{{records: few(0, 1), pages: []string{"body"}}}}},
 	{
