@@ -11,9 +11,12 @@
 //	File        a Parquet file that the log names; it never changes
 //	Entry       one file of the Delta log: what one commit changed
 //	Snapshot    the lake at one version of the log, as a reader sees it
-//	Run         one invocation of a verb that adds records
+//	Run         one invocation of a verb that writes
 //	Batch       the records of a run since its last commit
 //	Head        version and SHA-256 of the last entry
+//	Fold        what the entries up to one version say together
+//	Cell        a partition, where files and ids are looked for
+//	Value index which cells may hold a value (store/index); derived
 //	Adoption    what became of entries that another program wrote
 //	Coverage    which events were asked for, and how that ended
 //
@@ -28,12 +31,17 @@
 //
 //	Append.Add      encodes it into its partition's waiting rows (buffer.go)
 //	relieve, drain  choose partitions to be written, or spilled (append.go, commit.go)
-//	judge           duplicate, revision or new? (dedupe.go)
+//	setAside        could its id stand in another cell? then it waits (settle.go)
+//	judge           duplicate, revision or new? (dedupe.go, past.go)
 //	tableWriter     columns, pages, a file beside its place (parquet.go, cellwrite.go)
-//	Append.Commit   directories synced, then the entry (commit.go, writer.go)
+//	settle          the rows that waited, one id after the other
+//	transaction     names noted, files whole, directories synced, then the entry
 //
-// and out: Open reads the log and folds it into a Snapshot (lake.go, parse.go, entry.go),
-// most of it by way of the cached fold (foldcache.go, foldcodec.go, foldstate.go);
-// the query engine reads the files by itself. Verify reads everything again and
-// compares (verify.go and its neighbours).
+// and out: Open takes the cached fold and folds the entries behind it into a
+// Snapshot (lake.go, foldcache.go, fold.go); the query engine reads the files by
+// itself. Verify reads everything again and compares (verify*.go).
+//
+// The other verbs are plans, pure values that can be printed, carried out
+// through a transaction of their own: compact.go and compact_run.go, purge.go,
+// adoptplan.go and adopt.go. What a crash has left, sweep.go takes away.
 package store

@@ -365,17 +365,13 @@ func (t *transaction) commit(ctx context.Context, e entryText) (committed bool, 
 		return false, err
 	}
 	t.change = newChange()
-	if err == nil {
-		err = t.w.checkpoint()
-	}
-	if err == nil {
-		err = t.w.values.committed(head)
-	}
-	if err == nil {
-		err = t.dropPending()
-	}
-	if err == nil {
-		err = t.w.sweepRemoved()
+	// The lake is as after it; the rest is convenience and tidying up.
+	for _, step := range []func() error{
+		t.w.checkpoint, func() error { return t.w.values.committed(head) }, t.dropPending, t.w.sweepRemoved,
+	} {
+		if err == nil {
+			err = step()
+		}
 	}
 	if err == nil {
 		t.w.keepFold()
