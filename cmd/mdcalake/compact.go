@@ -59,10 +59,7 @@ func runCompact(ctx *cli.Context, c console) error {
 	run.Operator, run.CaseID = ctx.String("operator"), ctx.String("case")
 	sum, err := w.Compact(ctx.Context, plan, run, func(at store.Compacted) { p.merging(at, len(plan.Merges)) })
 	p.done()
-	if sum.Merges > 0 && sum.Receipt.Head != "" && !ctx.Bool("quiet") {
-		fmt.Fprintf(c.err, "merged %s into %s, %s into %s; head %d:%s\n", things(int64(sum.Before), "file", "files"), count(int64(sum.After)),
-			size(sum.Read), size(sum.Written), sum.Receipt.Version, sum.Receipt.Head)
-	}
+	p.merged(sum)
 	return err
 }
 
@@ -106,8 +103,9 @@ func compactAfter(ctx context.Context, w *store.Writer, before int64, p *progres
 	if len(plan.Merges) == 0 {
 		return nil
 	}
-	_, err = w.Compact(ctx, plan, compactionRun(now), func(at store.Compacted) { p.merging(at, len(plan.Merges)) })
+	sum, err := w.Compact(ctx, plan, compactionRun(now), func(at store.Compacted) { p.merging(at, len(plan.Merges)) })
 	p.done()
+	p.merged(sum)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		p.warn(fmt.Sprintf("the records are in the lake, but merging small files failed: %v", err))
 		return nil

@@ -54,6 +54,15 @@ func (p *progress) merging(at store.Compacted, of int) {
 	}
 }
 
+// merged tells what a compaction did, with the head that the lake has since.
+func (p *progress) merged(sum store.Compacted) {
+	if p.quiet || sum.Receipt.Head == "" {
+		return
+	}
+	fmt.Fprintf(p.c.err, "compacted %s into %s, %s into %s; head %d:%s\n", things(int64(sum.Before), "file", "files"), count(int64(sum.After)),
+		size(sum.Read), size(sum.Written), sum.Receipt.Version, sum.Receipt.Head)
+}
+
 func describe(at ingest.Progress, eta bool) string {
 	var s string
 	if at.Windows > 0 && !at.Window.Since.IsZero() {
