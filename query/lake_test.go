@@ -96,7 +96,7 @@ func newLake(t testing.TB, dir string, days int) *store.Snapshot {
 				t.Fatal(err)
 			}
 			for _, m := range matches {
-				s.Files = append(s.Files, store.File{Path: "activities/" + p.Dir() + "/" + m.Name(), Partition: p, Size: 1, Rows: hours})
+				s.Files = append(s.Files, store.File{Path: "activities/" + p.Dir() + "/" + m.Name(), Partition: p, Size: sizeOf(t, root, "activities", p.Dir(), m.Name()), Rows: hours})
 			}
 		}
 	}
@@ -106,11 +106,11 @@ func newLake(t testing.TB, dir string, days int) *store.Snapshot {
 		}
 	}
 	exec("COPY (SELECT " + selectList(store.RevisionColumns) + from + " LIMIT 3) TO " + sqlString(filepath.Join(root, "revisions", "part-0.parquet")) + " (FORMAT parquet)")
-	s.Revisions = []store.File{{Path: "revisions/part-0.parquet", Size: 1, Rows: 3}}
+	s.Revisions = []store.File{{Path: "revisions/part-0.parquet", Size: sizeOf(t, root, "revisions", "part-0.parquet"), Rows: 3}}
 	exec(`COPY (SELECT encode('{"broken"') || '\xFF'::BLOB AS bytes, 'hash' || i AS content_hash, 'no _id' AS reason, 'run-1' AS run_id,
 		1::INTEGER AS page, i::INTEGER AS "position", TIMESTAMPTZ '2026-04-01 00:00:00+00' AS first_seen FROM range(2) AS r(i))
 		TO ` + sqlString(filepath.Join(root, "quarantine", "part-0.parquet")) + " (FORMAT parquet)")
-	s.Quarantine = []store.File{{Path: "quarantine/part-0.parquet", Size: 1, Rows: 2}}
+	s.Quarantine = []store.File{{Path: "quarantine/part-0.parquet", Size: sizeOf(t, root, "quarantine", "part-0.parquet"), Rows: 2}}
 	s.Seen = map[string]store.Sighting{"hash1": {Times: 2, LastSeen: time.Date(2026, 4, 3, 4, 5, 6, 7e6, time.UTC)}}
 	offset, service := int64(-12), int64(20893)
 	s.Version = 2
@@ -213,4 +213,13 @@ func hashTree(t testing.TB, dir string) string {
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
+}
+
+func sizeOf(t testing.TB, path ...string) int64 {
+	t.Helper()
+	info, err := os.Stat(filepath.Join(path...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
 }

@@ -1,12 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -288,7 +288,7 @@ func (v *verifier) tableShape(c *foreignChange) {
 	if was.ID != is.ID {
 		changed("id")
 	}
-	if !sameJSON(was.SchemaString, is.SchemaString) {
+	if !sameJSONText(was.SchemaString, is.SchemaString) {
 		changed("schema")
 	}
 	if !slices.Equal(was.PartitionColumns, is.PartitionColumns) {
@@ -304,9 +304,9 @@ func (v *verifier) tableShape(c *foreignChange) {
 	}
 }
 
-func sameJSON(a, b string) bool {
+func sameJSONText(a, b string) bool {
 	var x, y any
-	return a == b || json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && reflect.DeepEqual(x, y)
+	return a == b || json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && sameJSON(x, y)
 }
 
 // custody are the actions that set the properties back on which the chain of
@@ -324,7 +324,7 @@ func (c *foreignChange) custody() (again []delta.Action, names []string) {
 		}
 	}
 	slices.Sort(names)
-	if !reflect.DeepEqual(c.before.table.Protocol, c.now.table.Protocol) {
+	if !sameJSON(c.before.table.Protocol, c.now.table.Protocol) {
 		again = append(again, delta.Action{Protocol: &c.before.table.Protocol})
 	}
 	if len(names) > 0 {
@@ -357,10 +357,10 @@ func (v *verifier) planRevert(p *AdoptionPlan, c *foreignChange) error {
 		p.Files[path] = sum // empty: it is gone already
 		p.remove = append(p.remove, f)
 	}
-	if !reflect.DeepEqual(c.before.table.Protocol, c.now.table.Protocol) {
+	if !sameJSON(c.before.table.Protocol, c.now.table.Protocol) {
 		p.again = append(p.again, delta.Action{Protocol: &c.before.table.Protocol})
 	}
-	if !reflect.DeepEqual(c.before.table.MetaData, c.now.table.MetaData) {
+	if !sameJSON(c.before.table.MetaData, c.now.table.MetaData) {
 		p.again = append(p.again, delta.Action{MetaData: c.before.table.MetaData})
 		for name := range c.before.table.MetaData.Configuration {
 			if c.before.table.MetaData.Configuration[name] != c.now.table.MetaData.Configuration[name] {
@@ -370,4 +370,15 @@ func (v *verifier) planRevert(p *AdoptionPlan, c *foreignChange) error {
 		slices.Sort(p.Properties)
 	}
 	return nil
+}
+
+// sameJSON says whether two values are the same in JSON, where the order of
+// members does not count.
+func sameJSON(a, b any) bool {
+	x, err := encodeJSON(a)
+	if err != nil {
+		return false
+	}
+	y, err := encodeJSON(b)
+	return err == nil && bytes.Equal(x, y)
 }
