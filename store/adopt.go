@@ -60,15 +60,7 @@ func (w *Writer) adopt(ctx context.Context, p *AdoptionPlan, run Run) (Receipt, 
 		add.DataChange = e.dataChange
 		e.again = append(e.again, delta.Action{Add: &add})
 	}
-	committed, err := t.commit(ctx, e)
-	if !committed {
-		return Receipt{}, err
-	}
-	receipt := Receipt{Version: w.state.table.Version, Head: w.state.head, Run: run}
-	if err != nil {
-		err = &CommittedError{Receipt: receipt, Err: err}
-	}
-	return receipt, err
+	return t.commit(ctx, e)
 }
 
 // takeOver puts files of ours in the place of another program's.

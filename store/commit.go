@@ -68,15 +68,10 @@ func (a *Append) commit(ctx context.Context, c Commit) (Receipt, error) {
 		Ingested: a.ingested, RunID: run.RunID, Run: &run, Tenant: a.tenantChange(), Pages: pages,
 		Coverage: c.Coverage, Cursors: c.Cursors, Seen: a.batch.seen,
 	}
-	files, changed := len(a.tx.adds), a.tx.change
-	committed, err := a.tx.commit(ctx, entryText{operation: "WRITE", dataChange: true, facts: f})
-	if !committed {
-		return Receipt{}, err
-	}
-	receipt := Receipt{Version: a.w.state.table.Version, Head: a.w.state.head, Run: run, Files: files}
-	a.endBatch(changed)
-	if err != nil {
-		err = &CommittedError{Receipt: receipt, Err: err}
+	changed := a.tx.change
+	receipt, err := a.tx.commit(ctx, entryText{operation: "WRITE", dataChange: true, facts: f})
+	if receipt.Head != "" {
+		a.endBatch(changed)
 	}
 	return receipt, err
 }
@@ -94,18 +89,13 @@ func (a *Append) Leave(ctx context.Context, run Run) (Receipt, error) {
 	a.run = committed.clone()
 	a.takeFacts(run)
 	ended := a.run.clone()
-	f := &facts{Ingested: max(w.opts.Clock().UnixMilli(), w.state.ingested+1), RunID: ended.RunID, Run: &ended}
+	f := &facts{Ingested: w.nextIngested(), RunID: ended.RunID, Run: &ended}
 	t := w.begin(ended.RunID)
-	done, err := t.commit(ctx, entryText{operation: "WRITE", dataChange: true, facts: f})
-	if !done {
+	receipt, err := t.commit(ctx, entryText{operation: "WRITE", dataChange: true, facts: f})
+	if receipt.Head == "" {
 		t.abandon()
-		return Receipt{}, w.fault("write to lake", err)
 	}
-	receipt := Receipt{Version: w.state.table.Version, Head: w.state.head, Run: ended}
-	if err != nil {
-		err = w.fault("write to lake", &CommittedError{Receipt: receipt, Err: err})
-	}
-	return receipt, err
+	return receipt, w.fault("write to lake", err)
 }
 
 // takeFacts takes over what the caller knows of the run; the counts of records

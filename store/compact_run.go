@@ -82,18 +82,15 @@ func (c *compaction) commit(ctx context.Context, last bool) error {
 		run.Ended = c.w.now()
 	}
 	f := &facts{Ingested: c.w.nextIngested(), RunID: run.RunID, Run: &run}
-	committed, err := c.tx.commit(ctx, entryText{operation: "OPTIMIZE", dataChange: false, facts: f})
-	if !committed {
+	receipt, err := c.tx.commit(ctx, entryText{operation: "OPTIMIZE", dataChange: false, facts: f})
+	if receipt.Head == "" {
 		return err
 	}
-	c.sum.Receipt = Receipt{Version: c.w.state.table.Version, Head: c.w.state.head, Run: run}
+	c.sum.Receipt = receipt
 	if c.done != nil {
 		c.done(c.sum)
 	}
-	if err != nil {
-		return &CommittedError{Receipt: c.sum.Receipt, Err: err}
-	}
-	return nil
+	return err
 }
 
 // merge writes the files of one merge and takes the old ones out.

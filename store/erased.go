@@ -168,14 +168,8 @@ func writeErasedFile(w *hashingWriter, rows []erasedEntry) error {
 		leaves[0].text(rows[i].hash[:], false, true)
 		leaves[1].text([]byte(rows[i].what), false, true)
 	}
-	for i := range leaves {
-		c, err := group.Column(i)
-		if err != nil {
-			return err
-		}
-		if err := leaves[i].writeTo(c); err != nil {
-			return err
-		}
+	if err := writeLeaves(group, leaves); err != nil {
+		return err
 	}
 	if err := group.Close(); err != nil {
 		return err

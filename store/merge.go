@@ -156,21 +156,36 @@ func (c *cutter) close() error {
 func mergeRevisions(ctx context.Context, l layout, paths []string, out *tableWriter) (tally, error) {
 	var in tally
 	for _, path := range paths {
-		var werr error
-		err := readWhole(ctx, l.path(path), func(r *Row, by *replacement) error {
-			in.row(r, by)
-			werr = out.append(r, by)
-			r.Text = nil // the writer has it now
-			return werr
-		})
-		if werr != nil {
-			return in, werr
-		}
-		if err != nil {
-			return in, readFault(ctx, path, err)
+		if err := copyRows(ctx, l, path, out, &in, nil); err != nil {
+			return in, err
 		}
 	}
 	return in, out.close()
+}
+
+// copyRows appends the rows of a file to another, as they are: those that keep
+// takes (nil: all), and counts them in a tally, if there is one.
+func copyRows(ctx context.Context, l layout, path string, out *tableWriter, in *tally, keep func(index int64) bool) error {
+	var werr error
+	index := int64(-1)
+	err := readWhole(ctx, l.path(path), func(r *Row, by *replacement) error {
+		if index++; keep != nil && !keep(index) {
+			return nil
+		}
+		if in != nil {
+			in.row(r, by)
+		}
+		werr = out.append(r, by)
+		r.Text = nil // the writer has it now
+		return werr
+	})
+	if werr != nil {
+		return werr
+	}
+	if err != nil {
+		return readFault(ctx, path, err)
+	}
+	return nil
 }
 
 // mergeQuarantine is the same for files of `quarantine`.

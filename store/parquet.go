@@ -472,21 +472,29 @@ func (t *tableWriter) flush() error {
 		}
 		t.group = group
 	}
-	for i := range t.leaves {
-		c, err := t.group.Column(i)
-		if err != nil {
-			return err
-		}
-		if err := t.leaves[i].writeTo(c); err != nil {
-			return err
-		}
-		t.leaves[i].reset()
+	if err := writeLeaves(t.group, t.leaves); err != nil {
+		return err
 	}
 	t.groupRows += t.waiting
 	t.groupBytes += t.bytes
 	t.waiting, t.bytes = 0, 0
 	if t.groupRows >= RowGroupRows || t.groupBytes >= rowGroupBytes {
 		return t.closeGroup()
+	}
+	return nil
+}
+
+// writeLeaves hands what the leaves hold to a row group, and empties them.
+func writeLeaves(group file.BufferedRowGroupWriter, leaves []leaf) error {
+	for i := range leaves {
+		c, err := group.Column(i)
+		if err != nil {
+			return err
+		}
+		if err := leaves[i].writeTo(c); err != nil {
+			return err
+		}
+		leaves[i].reset()
 	}
 	return nil
 }

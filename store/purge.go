@@ -368,15 +368,7 @@ func (w *Writer) purge(ctx context.Context, p *PurgePlan, run Run) (Receipt, err
 	f := &facts{
 		Ingested: w.nextIngested(), RunID: run.RunID, Run: &run, Purge: &purge, Coverage: p.coverage(run.RunID),
 	}
-	committed, err := t.commit(ctx, entryText{operation: "DELETE", dataChange: true, facts: f})
-	if !committed {
-		return Receipt{}, err
-	}
-	receipt := Receipt{Version: w.state.table.Version, Head: w.state.head, Run: run}
-	if err != nil {
-		err = &CommittedError{Receipt: receipt, Err: err}
-	}
-	return receipt, err
+	return t.commit(ctx, entryText{operation: "DELETE", dataChange: true, facts: f})
 }
 
 // carryOut writes what stays of the files.
@@ -430,22 +422,9 @@ func (t *transaction) rewriteRevisions(ctx context.Context, path string, without
 	if err != nil {
 		return err
 	}
-	index := int64(0)
-	var werr error
-	err = readWhole(ctx, t.w.layout.path(path), func(r *Row, by *replacement) error {
-		index++
-		if without[index-1] {
-			return nil
-		}
-		werr = f.table.append(r, by)
-		r.Text = nil // the writer has it now
-		return werr
-	})
-	if werr != nil {
-		return f.abandon(werr)
-	}
+	err = copyRows(ctx, t.w.layout, path, f.table, nil, func(index int64) bool { return !without[index] })
 	if err != nil {
-		return f.abandon(readFault(ctx, path, err))
+		return f.abandon(err)
 	}
 	if err := f.table.close(); err != nil {
 		return f.abandon(err)

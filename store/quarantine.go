@@ -76,15 +76,8 @@ func (q *quarantineWriter) closeGroup() error {
 	if err != nil {
 		return err
 	}
-	for i := range q.leaves {
-		c, err := group.Column(i)
-		if err != nil {
-			return err
-		}
-		if err := q.leaves[i].writeTo(c); err != nil {
-			return err
-		}
-		q.leaves[i].reset()
+	if err := writeLeaves(group, q.leaves); err != nil {
+		return err
 	}
 	q.bytes = 0
 	return group.Close()

@@ -230,20 +230,9 @@ func (t *transaction) copyFile(ctx context.Context, old newFile, path string, wi
 	if err != nil {
 		return err
 	}
-	var werr error
-	err = readRows(ctx, t.w.layout.path(path), func(r *Row, index int64) error {
-		if without[int32(index)] {
-			return nil
-		}
-		werr = f.table.append(r, nil)
-		r.Text = nil // the writer has it now
-		return werr
-	})
-	if werr != nil {
-		return f.abandon(werr)
-	}
+	err = copyRows(ctx, t.w.layout, path, f.table, nil, func(index int64) bool { return !without[int32(index)] })
 	if err != nil {
-		return f.abandon(readFault(ctx, path, err))
+		return f.abandon(err)
 	}
 	if err := f.table.close(); err != nil {
 		return f.abandon(err)
@@ -335,35 +324,20 @@ func (e entryText) parameters() map[string]string {
 	return map[string]string{}
 }
 
-// commit makes the change true. committed says whether the lake is as after
-// it, which it can be in spite of an error: what follows the entry may fail.
-func (t *transaction) commit(ctx context.Context, e entryText) (committed bool, err error) {
-	if err := t.prepare(); err != nil {
-		return false, err
-	}
-	if err := t.syncDirs(); err != nil {
-		return false, err
-	}
-	actions, err := t.actions(e.dataChange)
+// commit makes the change true. An error is a *CommittedError where the lake is
+// as after it all the same: what follows the entry may fail. Without a head in
+// the receipt, nothing has changed.
+func (t *transaction) commit(ctx context.Context, e entryText) (Receipt, error) {
+	actions, err := t.ready(&e)
 	if err != nil {
-		return false, err
+		return Receipt{}, err
 	}
-	actions = append(actions, e.again...)
-	if e.facts.Revisions, err = t.sides[revisionsDir].change(); err != nil {
-		return false, err
-	}
-	if e.facts.Quarantine, err = t.sides[quarantineDir].change(); err != nil {
-		return false, err
-	}
-	if e.facts.Erased, err = t.sides[erasedDir].change(); err != nil {
-		return false, err
-	}
-	e.blind = e.operation == "WRITE" && len(t.removes) == 0
 	before, head := t.w.state.table.Version, t.w.state.head
 	err = t.w.commit(ctx, actions, e)
 	if t.w.state.table.Version == before {
-		return false, err
+		return Receipt{}, err
 	}
+	receipt := Receipt{Version: t.w.state.table.Version, Head: t.w.state.head, Run: *e.facts.Run, Files: len(t.adds)}
 	t.change = newChange()
 	// The lake is as after it; the rest is convenience and tidying up.
 	for _, step := range []func() error{
@@ -373,10 +347,31 @@ func (t *transaction) commit(ctx context.Context, e entryText) (committed bool, 
 			err = step()
 		}
 	}
-	if err == nil {
-		t.w.keepFold()
+	if err != nil {
+		return receipt, &CommittedError{Receipt: receipt, Err: err}
 	}
-	return true, err
+	t.w.keepFold()
+	return receipt, nil
+}
+
+// ready makes all durable that the entry will name, and answers its actions.
+func (t *transaction) ready(e *entryText) ([]delta.Action, error) {
+	if err := t.prepare(); err != nil {
+		return nil, err
+	}
+	if err := t.syncDirs(); err != nil {
+		return nil, err
+	}
+	for dir, into := range map[string]**sideChange{revisionsDir: &e.facts.Revisions, quarantineDir: &e.facts.Quarantine, erasedDir: &e.facts.Erased} {
+		change, err := t.sides[dir].change()
+		if err != nil {
+			return nil, err
+		}
+		*into = change
+	}
+	e.blind = e.operation == "WRITE" && len(t.removes) == 0
+	actions, err := t.actions(e.dataChange)
+	return append(actions, e.again...), err
 }
 
 // actions are what the change means for the Delta table.
