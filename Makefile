@@ -34,7 +34,7 @@ truth:
 
 ## crash: stop, fail and lose power at every file operation, not at a sample
 crash:
-	CRASH=all $(GO) test ./store -run 'TestWherever|TestWhenever|TestADiskThatFails|TestFailingRuns' -timeout 20m
+	cd store && CRASH=all $(GO) test -run 'TestWherever|TestWhenever|TestADiskThatFails|TestFailingRuns|Checkpoint' -timeout 40m
 
 ## kill: the program killed, stopped and copied at random points, 20 rounds
 kill:
