@@ -38,6 +38,7 @@ bytes with another tool.`,
 var headForm = regexp.MustCompile(`^\d{1,18}:[0-9a-f]{64}$`)
 
 func runVerify(ctx *cli.Context, c console) error {
+	boundMemory()
 	if err := noArguments(ctx); err != nil {
 		return err
 	}
