@@ -369,7 +369,7 @@ func (l *lineReader) sniff() error {
 		return refuse("it is compressed with zstd", "unpack it on the way: zstd -dc FILE | mdcalake import -")
 	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), bytes.HasPrefix(head, []byte{0xfe, 0xff}):
 		return refuse("it is UTF-16", "turn it into UTF-8 on the way: iconv -f UTF-16 -t UTF-8 FILE | mdcalake import -")
-	case bytes.HasPrefix(text, []byte{'['}):
+	case bytes.HasPrefix(text, []byte{'['}) && !arrayAmongLines(text):
 		return refuse("it is a JSON array; import takes a record a line (NDJSON)", "turn it into lines: jq -c '.[]' FILE | mdcalake import -")
 	case savedPage.Match(text):
 		return refuse("it is an answer of the API; import takes a record a line (NDJSON)", "take the records out: jq -c '.data[]' FILE | mdcalake import -")
@@ -380,6 +380,13 @@ func (l *lineReader) sniff() error {
 	}
 	l.rest = head
 	return nil
+}
+
+// arrayAmongLines tells lines, the first of which is an array and no record,
+// from an array of records.
+func arrayAmongLines(text []byte) bool {
+	line, rest, _ := bytes.Cut(text, []byte{'\n'})
+	return json.Valid(line) && len(bytes.TrimLeft(rest, blanks)) > 0
 }
 
 const blanks = " \t\r\n" // what may stand around a record

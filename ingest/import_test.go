@@ -315,7 +315,7 @@ func TestWhatIsNoNDJSONIsRefused(t *testing.T) {
 		})
 	}
 	// A bad beginning is no reason: it goes to quarantine.
-	for _, in := range []string{"null\n" + record("a", 0), "garbage\n" + record("a", 0), "\"text\"\n5\n" + record("a", 0)} {
+	for _, in := range []string{"null\n" + record("a", 0), "garbage\n" + record("a", 0), "\"text\"\n5\n" + record("a", 0), "[1,{}]\n" + record("a", 0), "[]\r\n\r\n" + record("a", 0)} {
 		dir := lakeDir(t)
 		if s := mustImport(t, dir, nil, text("a", in)); s.Run.Added != 1 {
 			t.Errorf("%q: %+v", in, s.Run)
