@@ -26,9 +26,9 @@ func main() {
 		<-ctx.Done()
 		stop()
 	}()
-	code := run(ctx, os.Args, console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv})
-	stop()
-	os.Exit(code)
+	// Signals are not given back to the system before the end: one that comes
+	// when all is done would kill a process that has succeeded.
+	os.Exit(run(ctx, os.Args, console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}))
 }
 
 // run is main without the process: it answers the exit code.
