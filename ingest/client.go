@@ -59,7 +59,8 @@ const defaultMaxBody = 256 << 20
 // Client is the API of one tenant. It may be used by several goroutines, which
 // then share its rate.
 type Client struct {
-	endpoint string
+	endpoint string // of the main route
+	archived string // of the archived one
 	host     string
 	options  ClientOptions
 	limiter  *Limiter
@@ -69,14 +70,16 @@ type Client struct {
 
 // An Answer is a whole and well-formed answer to one request.
 type Answer struct {
-	Body     []byte    // after decompression; the answer's own until Release
-	Page     *Page     // what is in it
-	SHA256   [32]byte  // of Body
-	Status   int       // of HTTP
-	Date     time.Time // the server's Date header, zero if none
-	Asked    time.Time // when the request was sent, by the server's clock if it says, else by ours
-	Received time.Time // when the body was complete, by our clock
-	Requests int       // how many requests it took
+	Body     []byte        // after decompression; the answer's own until Release
+	Page     *Page         // what is in it
+	SHA256   [32]byte      // of Body
+	Status   int           // of HTTP
+	Date     time.Time     // the server's Date header, zero if none
+	Asked    time.Time     // when the request was sent, by the server's clock if it says, else by ours
+	Received time.Time     // when the body was complete, by our clock
+	Took     time.Duration // from the request, the last one, to the end of the body
+	Offset   time.Duration // the server's clock minus ours, 0 if it did not say
+	Requests int           // how many requests it took
 
 	released atomic.Bool
 }
@@ -141,7 +144,8 @@ func NewClient(o ClientOptions) (*Client, error) {
 		return nil, err
 	}
 	return &Client{
-		endpoint: endpoint.String(),
+		endpoint: endpoint.JoinPath(activitiesPath).String(),
+		archived: endpoint.JoinPath(archivedPath).String(),
 		host:     endpoint.Host,
 		options:  o,
 		limiter:  NewLimiter(o.Rate, o.Clock, o.OnWait),
@@ -160,10 +164,16 @@ func (c *Client) Host() string { return c.host }
 // CredentialKind is how the client signs in.
 func (c *Client) CredentialKind() string { return c.options.Credential.Kind() }
 
+// Rate is the most requests a minute; 0: no limit.
+func (c *Client) Rate() int { return c.limiter.PerMinute() }
+
 // Close closes idle connections. Requests under way are not its business.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-const activitiesPath = "api/v1/activities/"
+const (
+	activitiesPath = "api/v1/activities/"
+	archivedPath   = "api/v1/archived_activities/"
+)
 
 // endpointOf never quotes the address: a mistaken one may hold a password.
 func endpointOf(base string) (*url.URL, error) {
@@ -194,7 +204,7 @@ func endpointOf(base string) (*url.URL, error) {
 	case strings.Contains(u.Path+"/", "/api/v1/"):
 		return nil, bad("goes beyond the root of the API; leave /api/v1 and what follows away")
 	}
-	return u.JoinPath(activitiesPath), nil
+	return u, nil
 }
 
 func loopback(host string) bool {
@@ -254,7 +264,7 @@ func proxy(r *http.Request) (*url.URL, error) {
 // Activities posts body, a JSON object, to the list of activities and returns
 // the whole and well-formed answer, after as many tries as the options allow.
 func (c *Client) Activities(ctx context.Context, body []byte) (*Answer, error) {
-	answer, _, err := c.ask(ctx, body, listable)
+	answer, _, err := c.ask(ctx, c.endpoint, body, listable)
 	if err != nil {
 		answer.Release()
 		return nil, err
@@ -276,7 +286,7 @@ func listable(p *Page) error {
 // throttling. It sends body until an answer passes check, and says how often it
 // did. Together with an error it may return the last answer that was whole but
 // did not pass: its records are the caller's to save or to release.
-func (c *Client) ask(ctx context.Context, body []byte, check func(*Page) error) (answer *Answer, requests int, err error) {
+func (c *Client) ask(ctx context.Context, url string, body []byte, check func(*Page) error) (answer *Answer, requests int, err error) {
 	var kept *Answer
 	retry := &c.options.Retry
 	for faults, throttled := 0, 0; ; {
@@ -284,7 +294,7 @@ func (c *Client) ask(ctx context.Context, body []byte, check func(*Page) error) 
 			return kept, requests, err
 		}
 		requests++
-		answer, err := c.attempt(ctx, body)
+		answer, err := c.attempt(ctx, url, body)
 		if err == nil {
 			kept.Release()
 			kept = answer
@@ -298,7 +308,7 @@ func (c *Client) ask(ctx context.Context, body []byte, check func(*Page) error) 
 			if throttled++; throttled >= retry.Throttled {
 				return kept, requests, withTries(err, requests)
 			}
-			c.limiter.Hold(slow.Wait, "throttled by the API")
+			c.limiter.Throttled(slow.Wait, "throttled by the API")
 			continue
 		}
 		if faults++; faults >= retry.Tries || !worthRetrying(err) {
@@ -323,11 +333,11 @@ func (c *Client) pause(ctx context.Context, d time.Duration, why string) error {
 }
 
 // attempt sends one request and reads its answer.
-func (c *Client) attempt(ctx context.Context, body []byte) (*Answer, error) {
+func (c *Client) attempt(ctx context.Context, url string, body []byte) (*Answer, error) {
 	// Cancelled by the watch over the body, too; ctx itself tells the two apart.
 	within, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r, err := http.NewRequestWithContext(within, http.MethodPost, c.endpoint, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(within, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -348,8 +358,9 @@ func (c *Client) attempt(ctx context.Context, body []byte) (*Answer, error) {
 	c.answered.Store(true)
 	answer := &Answer{Status: resp.StatusCode, Asked: sent}
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		answer.Date = date
-		answer.Asked = date.Add(-c.options.Clock.Now().Sub(sent))
+		now := c.options.Clock.Now()
+		answer.Date, answer.Offset = date, date.Sub(now)
+		answer.Asked = date.Add(-now.Sub(sent))
 	}
 
 	stop := watch(resp, cancel, c.options.Timeouts)
@@ -363,6 +374,7 @@ func (c *Client) attempt(ctx context.Context, body []byte) (*Answer, error) {
 		return nil, c.bodyError(ctx, within, err, n, secret)
 	}
 	answer.Received = c.options.Clock.Now()
+	answer.Took = answer.Received.Sub(sent)
 	answer.Page = &Page{Body: answer.Body, Request: body, SHA256: answer.SHA256, Date: answer.Date, answer: answer}
 	if err := ParsePage(answer.Body, answer.Page); err != nil {
 		answer.Release()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -14,16 +15,21 @@ import (
 	"mdcalake/store"
 )
 
-// A batch is committed when it has this many bytes or is this old, at the end
-// of a window, and when the run is told to stop.
+// A run: windows are read side by side under one limiter, and what comes is
+// lifted and committed by one goroutine, this one. So everything here but the
+// counters of pages is touched by one goroutine alone.
+
+// A batch is committed when it has this many bytes or is this old, and when the
+// run ends or is told to stop. The end of a window is no reason of its own:
+// where windows are small, many of them share a commit.
 const (
 	commitBytes = 64 << 20
 	commitEvery = 60 * time.Second
 )
 
-// maxFailedWindows is how many windows in a row may fail before the run gives
-// up: the trouble is then not the windows'.
-const maxFailedWindows = 3
+// maxFailures is how many readings may fail one after the other, without a page
+// in between, before the run gives up: the trouble is then not the windows'.
+const maxFailures = 3
 
 // Outcomes of a run.
 const (
@@ -34,17 +40,24 @@ const (
 	OutcomeFailed      = "failed"
 )
 
-// Options say what to fetch and where to put it. Client, Writer, Since and
-// Until are needed.
+// Options say what to fetch and where to put it. Client, Writer and Since are
+// needed.
 type Options struct {
-	Client       *Client
-	Writer       *store.Writer
-	Since, Until time.Time // event time, [Since, Until); Until is cut at the server's clock
-	Services     []int64   // app ids; none for all
-	Filter       []byte    // further filters as JSON text
-	PageSize     int       // records a request; 0: as many as the API gives
-	KeepPages    bool      // keep the bodies of the answers in the lake
-	Clock        Clock     // nil: the system's
+	Client *Client
+	Writer *store.Writer
+	// Since and Until bound event time, [Since, Until). A zero Until is open: it
+	// takes what there is, events with a time somewhat ahead too.
+	Since, Until time.Time
+	Services     []int64 // app ids; none for all
+	Filter       []byte  // further filters as JSON text
+	Again        bool    // read also what has been read and is not due again
+	Archived     bool    // read what is older than 30 days, too, on the archived route
+	Order        Order   // "" is NewestFirst
+	Parallel     int     // windows at a time; 0: as many as keep the rate busy
+	PageSize     int     // records a request; 0: as many as the API gives
+	KeepPages    bool    // keep the bodies of the answers in the lake
+	Tail         *Tail   // follow what is saved; nil: do not
+	Clock        Clock   // nil: the system's
 
 	ToolVersion, Operator, CaseID, ClientID string
 
@@ -59,29 +72,33 @@ type Options struct {
 
 // Progress is where a run stands.
 type Progress struct {
-	Window         Window
-	WindowNumber   int // from 1
-	Windows        int
+	Window         Window   // that the report is about
+	Reading        []Window // under way
+	WindowNumber   int      // windows that have been begun
+	Windows        int      // and that there will be, as far as can be said
 	Requests       int64
 	Run            store.Run
 	Elapsed        time.Duration
-	Done           float64 // share of the asked event time that is behind, 0 to 1
+	Done           float64 // share of what is to be read that is behind, 0 to 1
 	Committed      bool    // a commit has just been made
 	WindowFinished bool
+	Round          int       // of the tail, from 1; 0: none yet
+	NextRound      time.Time // set while nothing is to be done until then
 }
 
 // Summary is what a run did.
 type Summary struct {
 	Run            store.Run
-	Windows        int // that begin before the server's clock
+	Windows        int // that were begun
 	Finished       int // scanned to their end
-	Kept           int // finished by an interrupted run just before, not asked for again
 	Failed         []FailedWindow
 	OutsideWindow  int64 // records outside what was asked: the filter was not honoured
+	Rounds         int   // of the tail
 	Version        int64
 	Head           string // VERSION:SHA256 of the log; empty: nothing was committed
 	Elapsed        time.Duration
 	FutureOfServer bool // all that was asked lies ahead of the server's clock
+	NothingToDo    bool // all that was asked for has been read, and nothing is due again
 }
 
 // FailedWindow is a window that could not be read to its end.
@@ -90,9 +107,10 @@ type FailedWindow struct {
 	Err    error
 }
 
-// Run fetches what is asked for and appends it to the lake. What was committed
-// before an error stays, and the same call later goes on from there. The
-// Summary is never nil.
+// Run fetches what of the question is not in the lake yet, or due again, and
+// appends it. What was committed before an error stays, and the same call later
+// goes on from there. With a Tail it goes on until its time is up. The Summary
+// is never nil.
 func Run(ctx context.Context, o Options) (*Summary, error) {
 	if o.Clock == nil {
 		o.Clock = SystemClock()
@@ -106,7 +124,7 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	if o.commitBytes == 0 {
 		o.commitBytes = commitBytes
 	}
-	r := &run{o: o, summary: &Summary{}, started: o.Clock.Now()}
+	r := &run{o: o, summary: &Summary{}, started: o.Clock.Now(), reading: map[*reading]bool{}, events: make(chan event)}
 	err := r.do(ctx)
 	r.summary.Elapsed = o.Clock.Now().Sub(r.started)
 	return r.summary, err
@@ -119,38 +137,48 @@ type run struct {
 	started  time.Time
 	append   *store.Append
 	workers  []*worker
-	snapshot *store.Snapshot
 	facts    store.Run
 	pages    atomic.Int64 // numbers of the run's pages
+	pageSize *PageSize
 
-	requests   int64 // of finished windows
-	inWindow   int64 // of the window under way, in this run
+	agenda   agenda
+	density  *density
+	reading  map[*reading]bool
+	events   chan event
+	begun    int
+	expected float64       // what there is to read, in parts of the agenda's own measure
+	finished float64       // and what of it is behind
+	took     time.Duration // a page, smoothed
+
+	requests   int64 // of readings that have ended
 	serverNow  time.Time
+	offset     time.Duration // the server's clock minus ours
 	lastCommit time.Time
 	bytes      int64 // of the batch
+	fresh      bool  // the batch may have something new
 	batch      store.Commit
 	committed  bool
-	inARow     int // windows that failed one after the other
+	inARow     int  // readings that failed one after the other
+	paused     bool // nothing is begun before the next round
+	warned     map[string]bool
+	fault      error // ends the run
 }
 
 func (r *run) do(ctx context.Context) error {
-	if err := CheckFilter(r.o.Filter, r.o.Services); err != nil {
+	if err := r.check(); err != nil {
 		return err
 	}
-	r.o.Services, r.o.Filter = distinct(r.o.Services), effective(r.o.Filter)
-	if r.summary.Windows = countWindows(r.o.Since, r.o.Until); r.summary.Windows == 0 {
-		return &OptionError{Option: "time range", Problem: fmt.Sprintf("is empty: it begins at %s and ends at %s", r.o.Since.UTC().Format(time.RFC3339Nano), r.o.Until.UTC().Format(time.RFC3339Nano)), hint: "--since must be before --until"}
-	}
-	host := apiHost(r.o.Client.Host())
-	if err := r.o.Writer.CheckTenant(host); err != nil {
+	snapshot, err := r.o.Writer.Snapshot()
+	if err != nil {
 		return err
 	}
-	var err error
-	if r.snapshot, err = r.o.Writer.Snapshot(); err != nil {
-		return err
+	r.plan(snapshot)
+	if r.agenda.empty() && r.o.Tail == nil {
+		r.summary.NothingToDo = true
+		return nil
 	}
 	r.facts = store.Run{
-		RunID: store.NewRunID(r.started), Started: r.started.UTC().Truncate(time.Millisecond), Outcome: OutcomeRunning, Verb: "ingest", Host: host,
+		RunID: store.NewRunID(r.started), Started: r.started.UTC().Truncate(time.Millisecond), Outcome: OutcomeRunning, Verb: "ingest", Host: apiHost(r.o.Client.Host()),
 		CredentialKind: r.o.Client.CredentialKind(), ClientID: r.o.ClientID, ToolVersion: r.o.ToolVersion, Operator: r.o.Operator, CaseID: r.o.CaseID,
 	}
 	if r.append, err = r.o.Writer.Begin(r.facts); err != nil {
@@ -161,9 +189,56 @@ func (r *run) do(ctx context.Context) error {
 		r.workers = append(r.workers, newWorker())
 	}
 	r.lastCommit = r.started
-	err = r.windows(ctx)
+	err = r.read(ctx)
 	r.summary.Run = r.currentRun()
 	return err
+}
+
+// check looks at what is asked for before anything is sent.
+func (r *run) check() error {
+	if err := CheckFilter(r.o.Filter, r.o.Services); err != nil {
+		return err
+	}
+	r.o.Services, r.o.Filter = distinct(r.o.Services), effective(r.o.Filter)
+	if r.o.Until.IsZero() {
+		r.o.Until = later(r.started.Add(openSpan), r.o.Since.Add(openSpan))
+	}
+	if since, until := wholeMillis(r.o.Since), wholeMillis(r.o.Until); !since.Before(until) {
+		return &OptionError{Option: "time range", Problem: fmt.Sprintf("is empty: it begins at %s and ends at %s", r.o.Since.UTC().Format(time.RFC3339Nano), r.o.Until.UTC().Format(time.RFC3339Nano)), hint: "--since must be before --until"}
+	}
+	r.pageSize = NewPageSize(r.o.PageSize)
+	return r.o.Writer.CheckTenant(apiHost(r.o.Client.Host()))
+}
+
+// plan fills the agenda.
+func (r *run) plan(s *store.Snapshot) {
+	q := r.o.question()
+	r.density = newDensity(s, r.o.Services)
+	r.agenda = agenda{filter: r.o.Filter, order: r.o.Order, now: r.started}
+	if r.o.Tail != nil {
+		q = r.o.Tail.plan(s, q, r.started)
+	}
+	r.agenda.needs = needs(s, q, r.started)
+	r.expected = r.agenda.weight()
+}
+
+func (o Options) question() Question {
+	return Question{Since: o.Since, Until: o.Until, Services: o.Services, Filter: o.Filter, Again: o.Again, Archived: o.Archived}
+}
+
+// PlanRun says what a run with these options would read. It asks nobody and
+// changes nothing; Client and Writer are not looked at.
+func PlanRun(s *store.Snapshot, o Options, now time.Time) (Plan, error) {
+	r := &run{o: o, started: now}
+	if err := CheckFilter(o.Filter, o.Services); err != nil {
+		return Plan{}, err
+	}
+	r.o.Services, r.o.Filter = distinct(o.Services), effective(o.Filter)
+	if o.Until.IsZero() {
+		r.o.Until = later(now.Add(openSpan), o.Since.Add(openSpan))
+	}
+	r.plan(s)
+	return r.agenda.plan(r.density, NewPageSize(o.PageSize).Get()), nil
 }
 
 // apiHost is the API's host as the ledger names it: without the port, which
@@ -180,44 +255,64 @@ func apiHost(address string) string {
 	return host
 }
 
-// windows walks through all windows and ends the run.
-func (r *run) windows(ctx context.Context) error {
-	n := -1
-	for w := range planWindows(r.o.Since, r.o.Until, r.o.Services, r.o.Filter) {
-		n++
-		if !r.serverNow.IsZero() && !w.Since.Before(r.serverNow) {
-			break // nothing can have happened there yet
+// read works through the agenda and ends the run.
+func (r *run) read(ctx context.Context) error {
+	within, cancel := context.WithCancel(ctx)
+	defer cancel()
+	rounds := r.o.Tail.rounds(within, r.o.Clock)
+	for {
+		if !rounds.over() {
+			r.fill(within)
 		}
-		standing := stand(r.snapshot, w, r.o.Clock.Now())
-		if standing.done {
-			r.summary.Kept++
-			// It is this run's now: once the run is complete, it is asked for again.
-			standing.cursor.RunID = r.facts.RunID
-			r.batch.Cursors = append(r.batch.Cursors, standing.cursor)
-			continue
+		if len(r.reading) == 0 && (r.fault != nil || ctx.Err() != nil || rounds.over() || r.agenda.empty() && !rounds.more()) {
+			break
 		}
-		err := r.window(ctx, w, n, standing.from)
-		switch {
-		case err == nil:
-			r.inARow = 0
-			r.summary.Finished++
-		case r.final(ctx, err):
-			return r.stop(ctx, err)
-		default:
-			r.summary.Failed = append(r.summary.Failed, FailedWindow{Window: w, Err: err})
-			if r.inARow++; r.inARow >= maxFailedWindows {
-				return r.stop(ctx, fmt.Errorf("%d windows in a row could not be read, the last one: %w", r.inARow, err))
+		select {
+		case e := <-r.events:
+			if e.page != nil {
+				r.take(ctx, e)
+			} else {
+				r.end(ctx, e)
 			}
-			r.o.Warn(fmt.Sprintf("window %s is not whole: %v", w, err))
+		case <-rounds.due():
+			r.paused = false
+			r.agenda.urgent(rounds.begin(within, r.o.question(), r.now())...)
+			r.summary.Rounds++
+		case <-r.stopped(ctx):
+		}
+		if r.fault != nil {
+			cancel()
 		}
 	}
+	switch {
+	case r.fault != nil:
+		return r.stop(ctx, r.fault)
+	case ctx.Err() != nil && r.o.Tail == nil:
+		return r.stop(ctx, ctx.Err())
+	}
+	return r.finish(ctx)
+}
+
+// stopped wakes the run when it is told to stop while nothing is under way.
+func (r *run) stopped(ctx context.Context) <-chan struct{} {
+	if len(r.reading) > 0 {
+		return nil // the readings notice, and say so
+	}
+	return ctx.Done()
+}
+
+// finish commits what is left of a run that has come to its end.
+func (r *run) finish(ctx context.Context) error {
 	outcome := OutcomeComplete
-	if len(r.summary.Failed) > 0 {
+	switch {
+	case len(r.summary.Failed) > 0:
 		outcome = OutcomePartial
+	case ctx.Err() != nil: // how following ends
+		outcome = OutcomeInterrupted
 	}
 	r.ended(outcome)
-	if r.pages.Load() == 0 {
-		return nil // an interrupted run had everything already
+	if !r.committed && len(r.batch.Pages) == 0 {
+		return nil // stopped before anything came: no trace is left
 	}
 	if err := r.commit(ctx); err != nil {
 		return r.stop(ctx, lakeFault(err))
@@ -225,22 +320,196 @@ func (r *run) windows(ctx context.Context) error {
 	return nil
 }
 
+// The windows that are read at a time where nothing else is said: as many as
+// keep the rate busy, each of them waiting for a page most of the time.
+const (
+	unlimitedParallel = 4
+	mostParallel      = 16
+	usualPageTime     = 8 * time.Second
+)
+
+// parallel is how many windows may be under way. The first page comes alone:
+// where the door is shut, one knock is enough.
+func (r *run) parallel() int {
+	if r.pages.Load() == 0 {
+		return 1
+	}
+	if r.o.Parallel > 0 {
+		return r.o.Parallel
+	}
+	rate := r.o.Client.Rate()
+	if rate == 0 {
+		return unlimitedParallel
+	}
+	took := r.took
+	if took == 0 {
+		took = usualPageTime
+	}
+	return max(2, min(mostParallel, int(took.Minutes()*float64(rate))+2))
+}
+
+// fill begins as many windows as may be under way.
+func (r *run) fill(ctx context.Context) {
+	for r.fault == nil && ctx.Err() == nil && !r.paused && len(r.reading) < r.parallel() {
+		t, ok := r.agenda.next(r.density, r.pageSize.Get())
+		if !ok {
+			return
+		}
+		if !r.serverNow.IsZero() && !t.window.Since.IsZero() && !t.window.Since.Before(r.serverNow) {
+			continue // nothing can have happened there yet
+		}
+		r.begun++
+		g := &reading{task: t, number: r.begun}
+		r.reading[g] = true
+		r.summary.Windows = r.begun
+		go func() {
+			err := g.walk(ctx, r.o.Client, ScanOptions{Limit: r.pageSize, Numbers: &r.pages}, r.events)
+			r.events <- event{from: g, err: err}
+		}()
+	}
+}
+
+// take puts a page into the batch. A page that was handed out is stored, also
+// when the run has been told to stop.
+func (r *run) take(ctx context.Context, e event) {
+	defer close(e.taken)
+	defer e.page.Release()
+	g, page := e.from, e.page
+	if r.fault != nil {
+		g.unwelcome = r.fault
+		return
+	}
+	r.inARow = 0
+	r.clock(page)
+	if r.took == 0 {
+		r.took = page.Took
+	}
+	r.took += (page.Took - r.took) / 8
+	// Not broken off when the run is told to stop: a page half lifted would spoil
+	// the whole batch.
+	t, err := liftPage(context.WithoutCancel(ctx), r.append, r.workers, page.Records, pageNumber(page.Number), g.window, g.tail != nil)
+	if err == nil && r.o.KeepPages {
+		err = r.append.KeepPage(page.Number, page.Body)
+	}
+	if err != nil {
+		r.fault = lakeFault(err)
+		g.unwelcome = r.fault
+		return
+	}
+	g.note(page, t, r.offset)
+	r.outside(g, page, t)
+	r.fresh = g.tail.note(t, r.now()) || r.fresh
+	r.bytes += int64(len(page.Body))
+	r.batch.Pages = append(r.batch.Pages, store.PageFact{
+		Page: page.Number, SHA256: hex.EncodeToString(page.SHA256[:]), Bytes: int64(len(page.Body)), Records: int64(len(page.Records)), Fetched: page.Date.UTC(),
+	})
+	r.report(Progress{Window: g.window})
+	if r.bytes >= r.o.commitBytes || r.append.Full() || r.fresh && r.o.Clock.Now().Sub(r.lastCommit) >= commitEvery {
+		r.commitOnTheWay(ctx, g)
+	}
+}
+
+func (r *run) commitOnTheWay(ctx context.Context, g *reading) {
+	if err := r.commit(ctx); err != nil {
+		r.fault = lakeFault(err)
+		g.unwelcome = r.fault
+		return
+	}
+	r.report(Progress{Window: g.window, Committed: true})
+}
+
+// end deals with a reading that has ended, well or not.
+func (r *run) end(ctx context.Context, e event) {
+	g := e.from
+	delete(r.reading, g)
+	r.requests += g.requests
+	err := e.err
+	if err == nil {
+		err = g.unwelcome
+	}
+	if err == nil {
+		r.batch.Coverage = append(r.batch.Coverage, g.claims(r.facts.RunID, true)...)
+		r.density.saw(g, r.now())
+		if g.tail == nil {
+			r.finished += passed(g.window.Since, g.window.Until, r.now())
+		}
+		r.summary.Finished++
+		g.tail.ended(g, nil)
+		r.report(Progress{Window: g.window, WindowFinished: true})
+		if g.tail != nil && r.fresh && len(r.reading) == 0 {
+			r.commitOnTheWay(ctx, g)
+		}
+		return
+	}
+	r.batch.Coverage = append(r.batch.Coverage, g.claims(r.facts.RunID, false)...)
+	if r.fault != nil || ctx.Err() != nil {
+		g.tail.ended(g, err)
+		return // it was stopped, and what it read is kept
+	}
+	if g.pages == 0 {
+		r.inARow++
+	}
+	var unreachable *UnreachableError
+	switch {
+	case r.final(g, err):
+		r.fault = err
+	case r.o.Tail != nil && errors.As(err, &unreachable):
+		// The network will come back; until the next round nothing is asked.
+		g.tail.ended(g, err)
+		if g.tail == nil {
+			r.agenda.urgent(task{window: g.left(), archived: g.archived, why: g.why, attempt: g.attempt})
+		}
+		r.paused = true
+		r.warnOnce("unreachable", fmt.Sprintf("the API cannot be reached, the next round tries again: %v", err))
+	case r.inARow >= maxFailures && r.o.Tail == nil:
+		r.fault = fmt.Errorf("%d windows in a row could not be read, the last one: %w", r.inARow, err)
+	case g.tail != nil:
+		g.tail.ended(g, err) // the next round reads it again
+		r.warnOnce("tail", fmt.Sprintf("%s could not be read, the next round tries again: %v", g.window, err))
+	default:
+		r.failed(g, err)
+	}
+}
+
+// failed puts what is left of a window back on the agenda, in parts, or gives
+// it up.
+func (r *run) failed(g *reading, err error) {
+	again, failed := g.afterFailure(err)
+	r.agenda.urgent(again...)
+	for _, w := range failed {
+		r.summary.Failed = append(r.summary.Failed, FailedWindow{Window: w, Err: err})
+		r.o.Warn(fmt.Sprintf("window %s is not whole: %v", w, err))
+		if g.asked.IsZero() {
+			g.asked = r.now()
+		}
+		c := g.claim(w, r.facts.RunID)
+		c.failure = ledgerReason(w, err)
+		r.batch.Coverage = append(r.batch.Coverage, c.rectangles()...)
+	}
+}
+
 // final tells errors that end the run from those that only spoil a window. A
 // service that has not answered at all is no window's fault; nothing has been
 // made of the lake then.
-func (r *run) final(ctx context.Context, err error) bool {
+func (r *run) final(g *reading, err error) bool {
 	var unreachable *UnreachableError
 	var option *OptionError
-	var fault *storeError
+	var ignored *IgnoredFilterError
 	switch {
-	case ctx.Err() != nil, errors.As(err, &fault), errors.As(err, &option), errors.Is(err, ErrSignInRefused), errors.As(err, &unreachable):
+	case r.pages.Load() == 0, errors.As(err, &option), errors.Is(err, ErrSignInRefused):
 		return true
+	case errors.As(err, &unreachable):
+		return r.o.Tail == nil
+	case errors.As(err, &ignored):
+		return g.tail == nil
 	}
 	var status *StatusError
 	if errors.As(err, &status) && status.Status < 500 && status.Status != 408 {
-		return true // the question is wrong; the next window asks the same one
+		// The question is wrong, and the next window asks the same one; but a cursor
+		// may be refused where the question was not.
+		return g.pages == 0 || status.Status != 400
 	}
-	return r.pages.Load() == 0
+	return false
 }
 
 // storeError marks an error of the lake, to tell it from the service's.
@@ -283,134 +552,74 @@ func (r *run) ended(outcome string) {
 	r.summary.FutureOfServer = !r.serverNow.IsZero() && !r.o.Since.Before(r.serverNow)
 }
 
-// window scans one window. The error is the scan's or a storeError.
-func (r *run) window(ctx context.Context, w Window, n int, from Position) error {
-	at, read := from, false
-	requestsBefore := from.Requests
-	scan := r.o.Client.Scan(ctx, w, from, ScanOptions{Limit: r.o.PageSize, Numbers: &r.pages})
-	var failure error
-	for page, err := range scan.All() {
-		if err != nil {
-			failure = err
-			break
-		}
-		if page.Restarted {
-			requestsBefore = 0
-		}
-		r.clock(page, n)
-		// Not broken off when the run is told to stop: a page half lifted would
-		// spoil the whole batch.
-		t, err := liftPage(context.WithoutCancel(ctx), r.append, r.workers, page.Records, pageNumber(page.Number), w)
-		if err != nil {
-			return lakeFault(err)
-		}
-		if t.outside > 0 {
-			r.outside(w, t.outside)
-		}
-		if r.o.KeepPages {
-			if err := r.append.KeepPage(page.Number, page.Body); err != nil {
-				return lakeFault(err)
-			}
-		}
-		at, read = page.Position, true
-		r.inWindow = at.Requests - requestsBefore
-		r.bytes += int64(len(page.Body))
-		r.batch.Pages = append(r.batch.Pages, store.PageFact{
-			Page: page.Number, SHA256: hex.EncodeToString(page.SHA256[:]), Bytes: int64(len(page.Body)), Records: int64(len(page.Records)), Fetched: page.Date.UTC(),
-		})
-		page.Release()
-		r.progress(w, n, t.last, false)
-		if !page.Last && (r.bytes >= r.o.commitBytes || r.append.Full() || r.o.Clock.Now().Sub(r.lastCommit) >= commitEvery) {
-			r.cursor(w, at, false)
-			if err := r.commit(ctx); err != nil {
-				return lakeFault(err)
-			}
-			r.progress(w, n, t.last, true)
-		}
-	}
-	at.Requests += scan.Sent() - r.inWindow // what no page has counted
-	r.requests += scan.Sent()
-	r.inWindow = 0
-	if failure != nil {
-		// Without a page the ledger knows the place already, and since when.
-		if read {
-			r.cursor(w, at, false)
-		}
-		if ctx.Err() == nil && r.pages.Load() > 0 {
-			if at.FirstAsked.IsZero() {
-				at.FirstAsked = r.serverNow
-			}
-			r.batch.Coverage = append(r.batch.Coverage, rectangles(w, at, r.facts.RunID, ledgerReason(w, failure))...)
-		}
-		return failure
-	}
-	r.cursor(w, at, true)
-	r.batch.Coverage = append(r.batch.Coverage, rectangles(w, at, r.facts.RunID, "")...)
-	last := n == r.summary.Windows-1 // then the run's last commit takes it along
-	if !last {
-		if err := r.commit(ctx); err != nil {
-			return lakeFault(err)
-		}
-	}
-	r.report(Progress{Window: w, WindowNumber: n + 1, Committed: !last, WindowFinished: true}, w.Until)
-	return nil
-}
-
-// clock learns the server's time from a page, and so how many windows can have
-// something in them; the nth is being read.
-func (r *run) clock(p *Page, n int) {
+// clock learns the server's time from a page.
+func (r *run) clock(p *Page) {
 	now := r.o.Clock.Now()
-	switch {
-	case !p.Date.IsZero():
-		r.serverNow = p.Date
-		if r.facts.ClockOffsetMS == nil {
-			offset := p.Date.Sub(now).Milliseconds()
-			r.facts.ClockOffsetMS = &offset
-		}
-	default:
-		if r.serverNow.IsZero() {
-			r.o.Warn("the API sends no Date header; this machine's clock is taken for the server's")
-		}
-		r.serverNow = now
+	if p.Date.IsZero() {
+		r.warnOnce("date", "the API sends no Date header; this machine's clock is taken for the server's")
+		r.serverNow, r.offset = now, 0
+		return
 	}
-	r.summary.Windows = max(n+1, countWindows(r.o.Since, r.end()))
+	r.serverNow, r.offset = p.Date, p.Offset
+	if r.facts.ClockOffsetMS == nil {
+		offset := r.offset.Milliseconds()
+		r.facts.ClockOffsetMS = &offset
+	}
+	if r.offset.Abs() > clockTolerance {
+		r.warnOnce("clock", fmt.Sprintf("the server's clock and this machine's differ by %s; the earlier one counts for what may be claimed as complete", r.offset.Abs().Round(time.Second)))
+	}
+	r.agenda.now = r.now()
 }
 
-// end is the end of what is asked for, as far as it can have happened.
-func (r *run) end() time.Time {
-	if !r.serverNow.IsZero() && r.serverNow.Before(r.o.Until) {
-		return r.serverNow
-	}
-	return r.o.Until
+// clockTolerance is how far the clocks may be apart before it is told.
+const clockTolerance = 5 * time.Minute
+
+// now is the time by the earlier of the two clocks: it decides what may be
+// claimed, and a claim too small only costs a second reading.
+func (r *run) now() time.Time {
+	return earlier(r.o.Clock.Now(), r.o.Clock.Now().Add(r.offset))
 }
 
-func (r *run) outside(w Window, n int64) {
-	if r.summary.OutsideWindow == 0 {
-		records := "records"
-		if n == 1 {
-			records = "record"
-		}
-		r.o.Warn(fmt.Sprintf("the API sent %d %s outside of window %s: it did not honour the date filter; kept all the same", n, records, w))
+// outside deals with records that nobody asked for. They are kept; but a page
+// with nothing else says that the API does not honour what it is asked.
+func (r *run) outside(g *reading, p *Page, t tally) {
+	if t.outside == 0 {
+		return
 	}
-	r.summary.OutsideWindow += n
+	r.summary.OutsideWindow += t.outside
+	if t.inside == 0 && t.outside >= manyOutside && !p.Last {
+		g.unwelcome = &IgnoredFilterError{Window: g.window, Records: len(p.Records)}
+		return
+	}
+	records := "records"
+	if t.outside == 1 {
+		records = "record"
+	}
+	r.warnOnce("outside", fmt.Sprintf("the API sent %d %s outside of window %s: it did not honour the filter; kept all the same", t.outside, records, g.window))
 }
 
-// cursor notes in the batch where the window stands.
-func (r *run) cursor(w Window, at Position, done bool) {
-	c := store.Cursor{Key: windowKey(w), RunID: r.facts.RunID, Done: done, FirstAsked: at.FirstAsked.UTC(), At: r.o.Clock.Now().UTC(), Pages: at.Pages, Records: at.Records, Requests: at.Requests}
-	// The service's cursor repeats the filter, which may name people: such a window
-	// begins anew.
-	if !done && len(w.Filter) == 0 {
-		c.Filters = at.Filters
+// manyOutside is how many records nobody can have put on a page by mistake.
+const manyOutside = 10
+
+func (r *run) warnOnce(about, text string) {
+	if r.warned[about] {
+		return
 	}
-	r.batch.Cursors = append(r.batch.Cursors, c)
+	if r.warned == nil {
+		r.warned = map[string]bool{}
+	}
+	r.warned[about] = true
+	r.o.Warn(text)
 }
 
 // commit makes the batch part of the lake, also when the run has been told to
 // stop: what was read is not read twice.
 func (r *run) commit(ctx context.Context) error {
+	for g := range r.reading {
+		r.batch.Coverage = append(r.batch.Coverage, g.claims(r.facts.RunID, false)...)
+	}
 	r.batch.Run = r.facts
-	r.batch.Run.Requests = r.requests + r.inWindow
+	r.batch.Run.Requests = r.sent()
 	receipt, err := r.append.Commit(context.WithoutCancel(ctx), r.batch)
 	var committed *store.CommittedError
 	switch {
@@ -419,33 +628,43 @@ func (r *run) commit(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	r.batch, r.bytes, r.committed, r.lastCommit = store.Commit{}, 0, true, r.o.Clock.Now()
+	r.batch, r.bytes, r.fresh, r.committed, r.lastCommit = store.Commit{}, 0, false, true, r.o.Clock.Now()
 	r.summary.Version = receipt.Version
 	r.summary.Head = fmt.Sprintf("%d:%s", receipt.Version, receipt.Head)
 	return err
 }
 
+// sent is how many requests the run has sent, as far as they have been told of.
+func (r *run) sent() int64 {
+	n := r.requests
+	for g := range r.reading {
+		n += g.requests
+	}
+	return n
+}
+
 func (r *run) currentRun() store.Run {
 	now := r.append.Run()
-	now.Requests = r.requests + r.inWindow
+	now.Requests = r.sent()
 	now.Outcome, now.Ended = r.facts.Outcome, r.facts.Ended
 	return now
 }
 
-// progress tells of a page, or of a commit behind it.
-func (r *run) progress(w Window, n int, lastMillis int64, committed bool) {
-	reached := w.Since
-	if last := time.UnixMilli(lastMillis); last.After(w.Since) && !last.After(w.Until) {
-		reached = last
-	}
-	r.report(Progress{Window: w, WindowNumber: n + 1, Committed: committed}, reached)
-}
-
 // report fills in what every report has.
-func (r *run) report(p Progress, reached time.Time) {
-	p.Windows, p.Requests, p.Run, p.Elapsed = r.summary.Windows, r.requests+r.inWindow, r.currentRun(), r.o.Clock.Now().Sub(r.started)
-	if span := r.end().Sub(r.o.Since); span > 0 {
-		p.Done = max(0, min(1, float64(reached.Sub(r.o.Since))/float64(span)))
+func (r *run) report(p Progress) {
+	p.WindowNumber, p.Requests, p.Run, p.Elapsed = r.begun, r.sent(), r.currentRun(), r.o.Clock.Now().Sub(r.started)
+	p.Windows = r.begun + r.agenda.count(r.density, r.pageSize.Get())
+	p.Round = r.summary.Rounds
+	done := r.finished
+	for g := range r.reading {
+		p.Reading = append(p.Reading, g.window)
+		if g.tail == nil && !g.reached.IsZero() && g.window.sortField() == SortDate {
+			done += passed(g.window.Since, g.reached, r.now())
+		}
+	}
+	slices.SortFunc(p.Reading, func(a, b Window) int { return a.Since.Compare(b.Since) })
+	if r.expected > 0 {
+		p.Done = max(0, min(1, done/r.expected))
 	}
 	r.o.Progress(p)
 }

@@ -3,8 +3,9 @@ package ingest
 import (
 	"context"
 	"errors"
-	"math"
 	"sync"
+
+	"github.com/zeebo/xxh3"
 
 	"mdcalake/store"
 )
@@ -35,16 +36,21 @@ func (w *worker) lift(ctx context.Context, a *store.Append, record []byte, page,
 	return true, a.Add(ctx, &w.row)
 }
 
-// tally is what a batch of records showed beside going into the lake.
+// tally is what a page's records showed beside going into the lake.
 type tally struct {
-	last    int64 // greatest timestamp in ms
-	outside int64 // of the window that was asked for
+	inside      int   // records of the window
+	outside     int64 // and not of it
+	first, last int64 // least and greatest time of those inside, in ms, along the scan
+	disorder    bool  // they do not ascend
+	saved       []savedRow
 }
 
+// savedRow is when a record was saved, and what tells its payload from others.
+type savedRow struct{ created, hash int64 }
+
 // liftPage lifts a page's records with all workers. In the steady state
-// nothing is allocated but by the store.
-func liftPage(ctx context.Context, a *store.Append, workers []*worker, records [][]byte, page int32, asked Window) (tally, error) {
-	since, until := ceilMillis(asked.Since), ceilMillis(asked.Until)
+// nothing is allocated but by the store, and for the tail.
+func liftPage(ctx context.Context, a *store.Append, workers []*worker, records [][]byte, page int32, asked Window, tail bool) (tally, error) {
 	tallies := make([]tally, len(workers))
 	errs := make([]error, len(workers))
 	share := (len(records) + len(workers) - 1) / len(workers)
@@ -52,7 +58,6 @@ func liftPage(ctx context.Context, a *store.Append, workers []*worker, records [
 	for n, w := range workers {
 		from, to := min(n*share, len(records)), min((n+1)*share, len(records))
 		t := &tallies[n]
-		t.last = math.MinInt64
 		work := func() {
 			for i := from; i < to; i++ {
 				lifted, err := w.lift(ctx, a, records[i], page, int32(i))
@@ -61,7 +66,7 @@ func liftPage(ctx context.Context, a *store.Append, workers []*worker, records [
 					return
 				}
 				if lifted {
-					t.see(w.row.Numbers[store.Timestamp], since, until)
+					t.see(&w.row, &asked, tail)
 				}
 			}
 		}
@@ -74,15 +79,55 @@ func liftPage(ctx context.Context, a *store.Append, workers []*worker, records [
 	}
 	wg.Wait()
 	total := tallies[0]
-	for _, t := range tallies[1:] {
-		total.last, total.outside = max(total.last, t.last), total.outside+t.outside
+	for i := range tallies[1:] {
+		total.add(&tallies[1+i])
 	}
 	return total, errors.Join(errs...)
 }
 
-func (t *tally) see(ms, since, until int64) {
-	t.last = max(t.last, ms)
-	if ms < since || ms >= until {
-		t.outside++
+// see counts a row in.
+func (t *tally) see(r *store.Row, asked *Window, tail bool) {
+	number := func(column int) *int64 {
+		if r.Has&(1<<column) == 0 {
+			return nil
+		}
+		return &r.Numbers[column]
 	}
+	created := number(store.Created)
+	if !asked.holds(r.Numbers[store.Timestamp], created, number(store.AppID)) {
+		t.outside++
+		return
+	}
+	if tail && created != nil {
+		t.saved = append(t.saved, savedRow{*created, int64(xxh3.Hash(r.Verbatim()))})
+	}
+	along := r.Numbers[store.Timestamp]
+	if asked.sortField() == SortCreated {
+		if created == nil {
+			return // it has no place in the order
+		}
+		along = *created
+	}
+	if t.inside == 0 {
+		t.first, t.last = along, along
+	}
+	t.inside++
+	t.disorder = t.disorder || along < t.last
+	t.first, t.last = min(t.first, along), max(t.last, along)
+}
+
+// add joins the tally of the records behind.
+func (t *tally) add(o *tally) {
+	t.outside += o.outside
+	t.saved = append(t.saved, o.saved...)
+	switch {
+	case o.inside == 0:
+		return
+	case t.inside == 0:
+		t.first, t.last, t.disorder = o.first, o.last, o.disorder
+	default:
+		t.disorder = t.disorder || o.disorder || o.first < t.last
+		t.first, t.last = min(t.first, o.first), max(t.last, o.last)
+	}
+	t.inside += o.inside
 }

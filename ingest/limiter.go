@@ -20,6 +20,14 @@ const (
 	limitBurst  = 2
 )
 
+// A 429 says that someone else uses more of the tenant's rate than was thought:
+// after the silence the pace is slower, and it recovers by one request a minute
+// every minute.
+const (
+	slowerBy  = 0.7
+	slowestOf = 4.0 // requests a minute, or the limit itself if that is less
+)
+
 // Limiter paces the requests of one tenant: at most so many in any minute, and
 // none at all while the API has asked for silence. It is shared by all windows
 // of a run and may be used by several goroutines.
@@ -33,6 +41,8 @@ type Limiter struct {
 	next    int
 	until   time.Time // nobody asks before this
 	why     string
+	pace    float64   // requests a minute: at most len(granted)
+	pacedAt time.Time // when the pace was last looked at
 }
 
 // NewLimiter returns a limiter for so many requests a minute; 0 is no limit,
@@ -42,6 +52,7 @@ func NewLimiter(perMinute int, clock Clock, onWait func(d time.Duration, why str
 	if perMinute > 0 {
 		l.bucket = rate.NewLimiter(rate.Limit(float64(perMinute)/limitPeriod.Seconds()), limitBurst)
 		l.granted = make([]time.Time, perMinute)
+		l.pace = float64(perMinute)
 	}
 	return l
 }
@@ -77,7 +88,8 @@ func (l *Limiter) take() (time.Duration, string) {
 	if l.bucket == nil {
 		return 0, ""
 	}
-	why := fmt.Sprintf("pacing: %d requests a minute", len(l.granted))
+	l.recover(now)
+	why := fmt.Sprintf("pacing: %.0f requests a minute", l.pace)
 	if oldest := l.granted[l.next]; !oldest.IsZero() {
 		if d := oldest.Add(limitPeriod).Sub(now); d > 0 {
 			return d, why
@@ -103,3 +115,36 @@ func (l *Limiter) Hold(d time.Duration, why string) {
 		l.until, l.why = until, why
 	}
 }
+
+// Throttled is Hold for an answer of 429: what comes after the silence comes at
+// a slower pace. Answers that come while everyone is held already tell of the
+// same trouble and slow nothing further.
+func (l *Limiter) Throttled(d time.Duration, why string) {
+	l.mu.Lock()
+	now := l.clock.Now()
+	if l.bucket != nil && !now.Before(l.until) {
+		l.recover(now)
+		l.setPace(max(l.pace*slowerBy, min(slowestOf, float64(len(l.granted)))), now)
+	}
+	l.mu.Unlock()
+	l.Hold(d, why)
+}
+
+// recover lets the pace grow with the time since it was last looked at.
+func (l *Limiter) recover(now time.Time) {
+	most := float64(len(l.granted))
+	if l.pace >= most {
+		return
+	}
+	l.setPace(min(most, l.pace+now.Sub(later(l.pacedAt, l.until)).Minutes()), now)
+}
+
+func (l *Limiter) setPace(pace float64, now time.Time) {
+	if pace < l.pace || now.After(l.pacedAt) {
+		l.pace, l.pacedAt = pace, now
+		l.bucket.SetLimitAt(now, rate.Limit(pace/limitPeriod.Seconds()))
+	}
+}
+
+// PerMinute is the most requests a minute; 0: no limit.
+func (l *Limiter) PerMinute() int { return len(l.granted) }

@@ -30,23 +30,20 @@ type Page struct {
 
 	// What follows is set by a Scan.
 
-	Body      []byte    // the whole body, as received (after decompression)
-	Request   []byte    // the body of the request that it answers
-	SHA256    [32]byte  // of Body
-	Number    int64     // which page of the run this is, from 1
-	Date      time.Time // the server's clock when it answered; zero if it did not say
-	Position  Position  // where the scan stands after this page; store it with the records
-	Last      bool      // the window ends with this page
-	Repeated  bool      // the cursor did not move: the same question is asked again
-	Restarted bool      // the stored position was refused, so the window began anew, and so did the counts of Position
-	Resumed   bool      // this scan began at a stored position
+	Body       []byte        // the whole body, as received (after decompression)
+	Request    []byte        // the body of the request that it answers
+	SHA256     [32]byte      // of Body
+	Number     int64         // which page of the run this is, from 1
+	Date       time.Time     // the server's clock when it answered; zero if it did not say
+	FirstAsked time.Time     // the server's clock when the scan's first page was asked for: what was saved later may be missing
+	Took       time.Duration // from the request to the end of the answer
+	Offset     time.Duration // the server's clock minus ours; 0 where Date is zero
+	Requests   int64         // requests it took, retries too
+	Last       bool          // the API says that the window ends with this page
+	Repeated   bool          // the cursor did not move: the same question is asked again
 
 	answer *Answer
 }
-
-// FirstAsked is the server's clock when the window's first page was asked for:
-// what was saved later may be missing from the window.
-func (p *Page) FirstAsked() time.Time { return p.Position.FirstAsked }
 
 // Release gives the page's memory back: Records, NextQueryFilters and Body are
 // gone afterwards. A second call does nothing. A page that nobody releases is

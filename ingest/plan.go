@@ -1,132 +1,240 @@
 package ingest
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"iter"
+	"cmp"
 	"slices"
 	"time"
 
 	"mdcalake/store"
 )
 
-// Planning is pure: what is asked for and what the ledger knows make windows.
+// What has to be read: what is asked for, less what the ledger says was read.
+// All of it is pure: a question, a snapshot of the lake and a time in, intervals
+// out.
+//
+// Records arrive minutes to days late, so what was read once is not done with.
+// An event time t is read again at 1 h, 24 h and 7 d after t, each once, unless
+// it has been read later than that anyway: by such a second reading, or because
+// a tail has followed everything saved since.
 
-// windowSize is a window's length in event time. Windows end at UTC midnights,
-// so that the partitions of a finished window are not touched by the next one
-// and the same question asked again makes the same windows.
-const windowSize = 24 * time.Hour
+// Order is which windows come first.
+type Order string
+
+const (
+	// NewestFirst is the default: what is asked about is mostly recent. What is
+	// about to fall behind the 30-day door is the last to come.
+	NewestFirst Order = "newest"
+	// OldestFirst saves first what the door will hide first.
+	OldestFirst Order = "oldest"
+)
 
 // DefaultSpan is how far back a first ingest reaches without --since.
 const DefaultSpan = 7 * 24 * time.Hour
 
-// doorSpan is how far back the main route sees (ACTIVITIES: older records are
-// behind another route, and the main one answers nothing for them).
+// doorSpan is how far back the main route sees (ACTIVITIES_API: older records
+// are behind another route, and the main one answers nothing for them).
 const doorSpan = 30 * 24 * time.Hour
 
-// savedMargin is taken off the server's clock at a window's first request: what
-// it saved in the last moments may not have been visible yet.
-const savedMargin = 2 * time.Minute
+// openSpan is how far ahead of the clock an ingest without --until looks: events
+// come with the times of the machines that report them, and some are fast.
+const openSpan = 24 * time.Hour
 
-// freshFor is how long the finished windows of a run that was interrupted need
-// not be asked for again: an hour, after which late records are looked for
-// anyway.
-const freshFor = time.Hour
+// Question is what is asked for: all activities of an interval of event time,
+// of some services or with a filter.
+type Question struct {
+	Since, Until time.Time
+	Services     []int64 // none: all at once
+	Filter       []byte  // nil: none
+	Again        bool    // also what has been read and is not due again
+	NotLate      bool    // not what is due again: a tail reads what comes late
+	Archived     bool    // what lies behind the door, too, on the archived route
+}
 
-// planWindows cuts [since, until) at UTC midnights, oldest first. Bounds between
-// two milliseconds move up to the later one, as they do when they are asked for:
-// otherwise the rest of a millisecond would be a window without a question. The
-// windows come one by one, because an end far in the future makes millions.
-func planWindows(since, until time.Time, services []int64, filter []byte) iter.Seq[Window] {
-	since, until = wholeMillis(since), wholeMillis(until)
-	return func(yield func(Window) bool) {
-		for from := since; from.Before(until); {
-			end := from.Truncate(windowSize).Add(windowSize)
-			if end.After(until) {
-				end = until
+// need is an interval of event time that has to be read.
+type need struct {
+	since, until time.Time
+	services     []int64
+	why          string
+	archived     bool // on the archived route
+}
+
+// Why something has to be read.
+const (
+	whyHole  = "not read yet"
+	whyLate  = "late records"
+	whyAgain = "again"
+)
+
+// dueAfter are the ages at which an event time is read again. The step keeps
+// frequent runs from reading a sliver each time.
+var dueAfter = []struct{ age, step time.Duration }{
+	{time.Hour, 15 * time.Minute},
+	{24 * time.Hour, time.Hour},
+	{7 * 24 * time.Hour, 24 * time.Hour},
+}
+
+// needs says what of the question has to be read now, oldest first. Intervals
+// of the same services do not overlap.
+func needs(s *store.Snapshot, q Question, now time.Time) []need {
+	q.Since, q.Until = wholeMillis(q.Since), wholeMillis(q.Until)
+	if !q.Since.Before(q.Until) {
+		return nil
+	}
+	var all []need
+	for _, service := range ledgerServices(q.Services) {
+		one := needsOf(s.CoverageOf(service, q.Since, q.Until), q, now)
+		for i := range one {
+			if service != nil {
+				one[i].services = []int64{*service}
 			}
-			if !yield(Window{Since: from, Until: end, Services: services, Filter: filter}) {
-				return
-			}
-			from = end
+		}
+		all = append(all, one...)
+	}
+	if len(q.Services) > 1 {
+		all = together(all)
+	}
+	if q.Archived {
+		all = behindDoor(all, now.Add(-doorSpan))
+	}
+	return all
+}
+
+// needsOf are the needs of one row of the ledger.
+func needsOf(stretches []store.Stretch, q Question, now time.Time) []need {
+	door := now.Add(-doorSpan)
+	var out []need
+	add := func(since, until time.Time, why string) {
+		since, until = wholeMillis(since), wholeMillis(until)
+		if since.Before(until) {
+			out = append(out, need{since: since, until: until, why: why})
 		}
 	}
-}
-
-// countWindows is how many windows planWindows makes.
-func countWindows(since, until time.Time) int {
-	since, until = wholeMillis(since), wholeMillis(until)
-	if !since.Before(until) {
-		return 0
+	for _, s := range stretches {
+		switch {
+		case q.Again:
+			add(s.Since, s.Until, whyAgain)
+		case s.State == store.StatePurged:
+			// Erased on purpose: what came again would be refused.
+		case s.State == StateComplete:
+			// Nothing is saved before it happens: what happens later than the save
+			// time that it is complete through was not there to be read.
+			read := earlier(s.Until, s.Through)
+			for _, d := range dueAfter {
+				if q.NotLate {
+					break
+				}
+				add(later(later(s.Since, door), s.Through.Add(time.Millisecond-d.age)), earlier(read, now.Add(-d.age).Truncate(d.step)), whyLate)
+			}
+			add(later(s.Since, read), s.Until, whyHole)
+		case s.State == StateBeyondDoor && !q.Archived && !s.Until.After(door):
+			// The main route gives nothing for it, today as then.
+		default:
+			add(s.Since, s.Until, whyHole)
+		}
 	}
-	last := until.Add(-time.Millisecond)
-	seconds := last.Truncate(windowSize).Unix() - since.Truncate(windowSize).Unix()
-	return int(seconds/int64(windowSize/time.Second)) + 1
+	return merged(out)
 }
 
-func wholeMillis(t time.Time) time.Time { return time.UnixMilli(ceilMillis(t)).UTC() }
+// merged makes one of needs that overlap or touch. A hole in it outweighs the
+// rest.
+func merged(ns []need) []need {
+	slices.SortStableFunc(ns, func(a, b need) int { return a.since.Compare(b.since) })
+	var out []need
+	for _, n := range ns {
+		if last := len(out) - 1; last >= 0 && !n.since.After(out[last].until) {
+			out[last].until = later(out[last].until, n.until)
+			if n.why == whyHole {
+				out[last].why = whyHole
+			}
+			continue
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+// together makes one need of those of several services where they have the same
+// interval, so that one question asks for all of them.
+func together(ns []need) []need {
+	var bounds []time.Time
+	for _, n := range ns {
+		bounds = append(bounds, n.since, n.until)
+	}
+	slices.SortFunc(bounds, time.Time.Compare)
+	bounds = slices.CompactFunc(bounds, time.Time.Equal)
+	var out []need
+	for i := 0; i+1 < len(bounds); i++ {
+		at := need{since: bounds[i], until: bounds[i+1], why: whyLate}
+		for _, n := range ns {
+			if !n.since.After(at.since) && !n.until.Before(at.until) {
+				at.services = append(at.services, n.services...)
+				if n.why != whyLate {
+					at.why = n.why
+				}
+			}
+		}
+		slices.Sort(at.services)
+		last := len(out) - 1
+		switch {
+		case len(at.services) == 0:
+		case last >= 0 && out[last].until.Equal(at.since) && slices.Equal(out[last].services, at.services):
+			out[last].until = at.until
+			if at.why != whyLate {
+				out[last].why = at.why
+			}
+		default:
+			out = append(out, at)
+		}
+	}
+	return out
+}
+
+// behindDoor divides needs at the door: what is older is read on the archived
+// route.
+func behindDoor(ns []need, door time.Time) []need {
+	door = wholeMillis(door)
+	var out []need
+	for _, n := range ns {
+		if n.since.Before(door) {
+			old := n
+			old.until, old.archived = earlier(n.until, door), true
+			out = append(out, old)
+			n.since = old.until
+		}
+		if n.since.Before(n.until) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// DefaultSince is where an ingest that is told no beginning begins: where the
+// lake's knowledge of these services and this filter begins, as far as the door
+// is open; a week back for a lake that knows nothing of them. What it knows
+// needs no second reading, so nothing is asked for twice.
+func DefaultSince(s *store.Snapshot, services []int64, filter []byte, now time.Time) time.Time {
+	door := now.Add(-doorSpan)
+	since := now.Add(-DefaultSpan)
+	for i, service := range ledgerServices(distinct(services)) {
+		known := now.Add(-DefaultSpan)
+		for _, stretch := range s.CoverageOf(service, door, now) {
+			if stretch.State == StateComplete || stretch.State == store.StatePartial || stretch.State == StateFailed {
+				known = stretch.Since
+				break
+			}
+		}
+		if i == 0 || known.Before(since) {
+			since = known
+		}
+	}
+	return since
+}
 
 // distinct are the services in order, each once.
 func distinct(services []int64) []int64 {
 	services = slices.Clone(services)
 	slices.Sort(services)
 	return slices.Compact(services)
-}
-
-// effective is a filter that has been checked, or nil where it filters nothing:
-// what is read with it is as complete as without.
-func effective(filter []byte) []byte {
-	filter = bytes.TrimSpace(filter)
-	if len(filter) < 2 || len(bytes.TrimSpace(filter[1:len(filter)-1])) == 0 {
-		return nil
-	}
-	return filter
-}
-
-// windowKey names a window and its question in the ledger. A filter may hold
-// people's names, so it goes in as a hash.
-func windowKey(w Window) string {
-	key := fmt.Sprintf("date/%d/%d", w.Since.UnixMilli(), w.Until.UnixMilli())
-	for _, s := range distinct(w.Services) {
-		key += fmt.Sprintf("/%d", s)
-	}
-	if len(w.Filter) > 0 {
-		sum := sha256.Sum256(w.Filter)
-		key += "/" + hex.EncodeToString(sum[:8])
-	}
-	return key
-}
-
-// standing says how far an earlier run came with a window.
-type standing struct {
-	done   bool
-	cursor store.Cursor // that says so
-	from   Position
-}
-
-// stand looks a window up among the scans that the lake knows. Only a run that
-// did not come to its end is gone on with, and only for a while: whoever asks
-// again after a complete run wants it asked again.
-func stand(s *store.Snapshot, w Window, now time.Time) standing {
-	c, ok := s.Cursors[windowKey(w)]
-	if !ok || now.Sub(c.At) > freshFor || now.Before(c.At) {
-		return standing{}
-	}
-	for _, r := range s.Runs {
-		if r.RunID == c.RunID && r.Outcome == OutcomeComplete {
-			return standing{}
-		}
-	}
-	if c.Done {
-		// Of a window that was not over yet, only the beginning was read.
-		return standing{done: !c.FirstAsked.Before(w.Until), cursor: c}
-	}
-	if len(c.Filters) == 0 {
-		return standing{}
-	}
-	return standing{from: Position{Filters: c.Filters, FirstAsked: c.FirstAsked, Pages: c.Pages, Records: c.Records, Requests: c.Requests}}
 }
 
 // ledgerServices are the services as the ledger names them: one by one, or nil
@@ -142,108 +250,24 @@ func ledgerServices(services []int64) []*int64 {
 	return named
 }
 
-// LastComplete is the end of the latest interval that is complete for these
-// services (none: for all); zero if there is none. Holes before it are not its
-// business. Where an interval reaches beyond the save time that it is complete
-// through, it counts up to that time: nothing is saved before it happens, so
-// what happened later cannot have been seen.
-func LastComplete(coverage []store.Rectangle, services []int64) time.Time {
-	var common time.Time
-	for i, service := range ledgerServices(services) {
-		var last time.Time
-		for _, r := range coverage {
-			covers := r.Service == nil || service != nil && *r.Service == *service
-			end := r.Until
-			if r.ThroughCreated.Before(end) {
-				end = r.ThroughCreated
-			}
-			if r.State == StateComplete && covers && end.After(last) {
-				last = end
-			}
-		}
-		if i == 0 || last.Before(common) {
-			common = last
-		}
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
 	}
-	return common
+	return a
 }
 
-// lateOverlap is how far before its last complete point a lake is read again
-// when nobody says from where: most records are saved minutes after they
-// happened, some hours.
-const lateOverlap = 24 * time.Hour
-
-// DefaultSince is where an ingest that is told no beginning begins: a day
-// before the last complete point, or at a window that failed within the last
-// 30 days; a week back for a lake that knows nothing of these services.
-func DefaultSince(s *store.Snapshot, services []int64, until time.Time) time.Time {
-	last := LastComplete(s.Coverage, services)
-	if last.IsZero() {
-		return until.Add(-DefaultSpan)
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
 	}
-	since := last.Add(-lateOverlap)
-	for _, service := range ledgerServices(services) {
-		for _, stretch := range s.CoverageOf(service, until.Add(-doorSpan), last) {
-			if stretch.State == StateFailed && stretch.Since.Before(since) {
-				since = stretch.Since
-			}
-		}
-	}
-	return since
+	return a
 }
 
-// States of a rectangle of coverage.
-const (
-	StateComplete   = store.StateComplete
-	StateFiltered   = store.StateFiltered
-	StateFailed     = store.StateFailed
-	StateImported   = store.StateImported
-	StateBeyondDoor = store.StateBeyondDoor
-)
-
-// rectangles are the ledger's entries for a window whose scan has ended. Of a
-// window that the 30-day door divides, the younger part has the counts.
-func rectangles(w Window, at Position, runID, failure string) []store.Rectangle {
-	until := w.Until
-	if at.FirstAsked.Before(until) {
-		until = at.FirstAsked.Truncate(time.Millisecond)
+// byTime orders needs for taking the first.
+func (o Order) compare(a, b need) int {
+	if o == OldestFirst {
+		return cmp.Or(a.since.Compare(b.since), a.until.Compare(b.until))
 	}
-	base := store.Rectangle{
-		State: StateComplete, ThroughCreated: at.FirstAsked.Add(-savedMargin).Truncate(time.Millisecond), Route: "activities",
-		RunID: runID, Records: at.Records, Requests: at.Requests, Reason: failure, Filter: ledgerFilter(w.Filter),
-	}
-	switch {
-	case failure != "":
-		base.State = StateFailed
-		until = w.Until
-	case len(w.Filter) > 0:
-		base.State = StateFiltered
-	}
-	services := ledgerServices(w.Services)
-	door := at.FirstAsked.Add(-doorSpan).Truncate(time.Millisecond)
-	var out []store.Rectangle
-	add := func(since, until time.Time, state string) {
-		if !since.Before(until) {
-			return
-		}
-		for _, s := range services {
-			r := base
-			r.Since, r.Until, r.Service, r.State = since.UTC(), until.UTC(), s, state
-			out = append(out, r)
-		}
-	}
-	old := w.Since
-	if door.After(old) && base.State == StateComplete {
-		if old = door; old.After(until) {
-			old = until
-		}
-	}
-	add(w.Since, old, StateBeyondDoor)
-	if old.Before(until) {
-		for i := range out {
-			out[i].Records, out[i].Requests = 0, 0
-		}
-	}
-	add(old, until, base.State)
-	return out
+	return cmp.Or(b.until.Compare(a.until), b.since.Compare(a.since))
 }

@@ -5,15 +5,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
-	"net/http"
 	"strconv"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 )
 
 // The bounds of a scan. None is reached by a service that works.
@@ -24,114 +21,9 @@ const (
 	maxRepeats   = 3         // times that a question is asked again because its cursor did not move
 )
 
-// A Window is what one scan reads: the activities that happened in [Since, Until).
-type Window struct {
-	Since, Until time.Time
-	Services     []int64 // app ids; none for all
-	Filter       []byte  // further filters, a JSON object as text; nil for none
-}
-
-func (w Window) String() string {
-	s := w.Since.UTC().Format(time.RFC3339Nano) + ".." + w.Until.UTC().Format(time.RFC3339Nano)
-	if len(w.Services) > 0 {
-		s += " of services " + joinInts(w.Services)
-	}
-	return s
-}
-
-func joinInts(ns []int64) string {
-	var b []byte
-	for i, n := range ns {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = strconv.AppendInt(b, n, 10)
-	}
-	return string(b)
-}
-
-// check says what is wrong with a window before anything is sent.
-func (w Window) check() error {
-	switch {
-	case w.Since.IsZero() || w.Until.IsZero():
-		return &OptionError{Option: "window", Problem: "has no beginning or no end", hint: "give --since and --until"}
-	case ceilMillis(w.Since) >= ceilMillis(w.Until):
-		return &OptionError{Option: "window " + w.String(), Problem: "is empty", hint: "--since must be before --until"}
-	}
-	return CheckFilter(w.Filter, w.Services)
-}
-
-// filters are the filters of the window's first request. The user's own follow
-// ours in their own order and bytes.
-func (w Window) filters() []byte {
-	b := []byte(`{"date":{"gte":`)
-	b = strconv.AppendInt(b, ceilMillis(w.Since), 10)
-	b = append(b, `,"lte":`...)
-	b = strconv.AppendInt(b, ceilMillis(w.Until)-1, 10) // lte is inclusive
-	b = append(b, '}')
-	if len(w.Services) > 0 {
-		b = append(b, `,"service":{"eq":[`+joinInts(w.Services)+`]}`...)
-	}
-	if inner := bytes.TrimSpace(w.Filter); len(inner) > 0 {
-		if inner = bytes.TrimSpace(inner[1 : len(inner)-1]); len(inner) > 0 {
-			b = append(append(b, ','), inner...)
-		}
-	}
-	return append(b, '}')
-}
-
-// ceilMillis is the first whole millisecond not before t: activities have whole
-// milliseconds, so a bound between two of them means the later one.
-func ceilMillis(t time.Time) int64 {
-	ms := t.UnixMilli()
-	if t.After(time.UnixMilli(ms)) {
-		ms++
-	}
-	return ms
-}
-
-// CheckFilter says what is wrong with a user's filter: it must be a JSON object,
-// must not bound the date, and must not name services if services are given.
-// nil is no filter and fine.
-func CheckFilter(filter []byte, services []int64) error {
-	bad := func(problem, hint string) error {
-		return &OptionError{Option: "filter", Problem: problem, hint: hint}
-	}
-	filter = bytes.TrimSpace(filter)
-	if len(filter) == 0 {
-		return nil
-	}
-	const shape = `a filter looks like {"user.username":{"eq":["ada@example.com"]}}`
-	if filter[0] != '{' || !json.Valid(filter) || !utf8.Valid(filter) {
-		return bad("is no JSON object", shape)
-	}
-	e := envelope{b: filter}
-	return e.members(func(name string) error {
-		switch {
-		case name == "date":
-			return bad("bounds the date", "use --since and --until: they are what coverage is counted by")
-		case name == "service" && len(services) > 0:
-			return bad("names services, and so does --service", "give one of the two")
-		}
-		_, err := e.value()
-		return err
-	})
-}
-
-// A Position is where a scan stands between two pages. The zero value is the
-// window's beginning. After the last page it is where that page was asked from,
-// so that a scan from there gives the last page again and not the whole window.
-type Position struct {
-	Filters    []byte    // the cursor to send next, verbatim; nil for the beginning
-	FirstAsked time.Time // the server's clock when the window's first page was asked for
-	Pages      int64     // pages of the window so far
-	Records    int64     // records on them, repeated ones too
-	Requests   int64     // requests they took, retries too
-}
-
 // ScanOptions are the ways to run a scan; the zero value works.
 type ScanOptions struct {
-	Limit int // records a page to ask for; 5000
+	Limit *PageSize // records a page to ask for; nil: as many as the API gives
 
 	// Numbers counts the pages of a run that makes several scans; nil to count
 	// each scan by itself. Page.Number is what it shows after the page.
@@ -143,31 +35,26 @@ type Scan struct {
 	client *Client
 	ctx    context.Context
 	window Window
-	limit  int
+	limit  *PageSize
 	number *atomic.Int64
 
 	// The state, owned by the goroutine that fetches.
-	start     []byte // the filters of the window's beginning
-	asking    []byte // the filters to send next
-	at        Position
-	seen      map[[16]byte]struct{} // hashes of the cursors of this scan
-	resumed   bool
-	restarted bool
-	paged     bool // a page came
-	repeats   int  // answers in a row whose cursor had been seen
-	empty     int  // empty pages in a row
-	sent      int64
+	asking     []byte                // the filters to send next
+	seen       map[[16]byte]struct{} // hashes of the cursors of this scan
+	firstAsked time.Time             // the server's clock when the first page was asked for
+	pages      int64
+	repeats    int // answers in a row whose cursor had been seen
+	empty      int // empty pages in a row
+	sent       int64
 
 	used atomic.Bool
 }
 
-// Scan prepares the walk through w from a position, which is the zero Position
-// or one that an earlier scan of the same window handed out. Nothing is sent
-// before All is ranged over.
-func (c *Client) Scan(ctx context.Context, w Window, from Position, o ScanOptions) *Scan {
-	s := &Scan{client: c, ctx: ctx, window: w, limit: o.Limit, number: o.Numbers, at: from}
-	if s.limit <= 0 {
-		s.limit = defaultLimit
+// Scan prepares the walk through w. Nothing is sent before All is ranged over.
+func (c *Client) Scan(ctx context.Context, w Window, o ScanOptions) *Scan {
+	s := &Scan{client: c, ctx: ctx, window: w, limit: o.Limit, number: o.Numbers}
+	if s.limit == nil {
+		s.limit = NewPageSize(0)
 	}
 	if s.number == nil {
 		s.number = new(atomic.Int64)
@@ -238,17 +125,14 @@ func (s *Scan) run(ctx context.Context, emit func(*Page) bool) error {
 	if err := s.window.check(); err != nil {
 		return err
 	}
-	s.begin()
+	s.asking = s.window.filters()
+	s.seen = map[[16]byte]struct{}{cursorHash(s.asking): {}}
 	for {
-		if s.at.Pages >= maxPages {
+		if s.pages >= maxPages {
 			return s.fail(s.stalled(fmt.Sprintf("more than %d pages", maxPages)))
 		}
-		answer, requests, err := s.client.ask(ctx, s.request(), scannable)
+		answer, requests, err := s.client.ask(ctx, s.client.endpoint, s.request(), scannable)
 		s.sent += int64(requests)
-		if err != nil && s.restart(err) {
-			answer.Release()
-			continue
-		}
 		if err != nil {
 			// An answer without a word on how to go on still has its records.
 			if answer != nil && len(answer.Page.Records) > 0 && ctx.Err() == nil {
@@ -277,54 +161,16 @@ func (s *Scan) run(ctx context.Context, emit func(*Page) bool) error {
 	}
 }
 
-// begin sets the scan to its position, or to the window's beginning.
-func (s *Scan) begin() {
-	s.start = s.window.filters()
-	s.fromStart()
-	if len(s.at.Filters) == 0 {
-		s.at = Position{Filters: s.start}
-		return
-	}
-	if !usableCursor(s.at.Filters) || !json.Valid(s.at.Filters) {
-		// Damaged where it was stored: to send it could ask for anything.
-		s.restarted = true
-		s.at = Position{Filters: s.start}
-		return
-	}
-	s.resumed = true
-	s.asking = bytes.Clone(s.at.Filters)
-	s.at.Filters = s.asking
-	s.seen[cursorHash(s.asking)] = struct{}{}
-}
-
-// fromStart makes the window's beginning the next question, with no cursor seen.
-func (s *Scan) fromStart() {
-	s.asking = s.start
-	s.seen = map[[16]byte]struct{}{cursorHash(s.start): {}}
-}
-
-// restart goes back to the window's beginning if err is the API's refusal of a
-// stored cursor: filters go out of date with the service. Once, and only before
-// the first page; afterwards a refusal means what it says.
-func (s *Scan) restart(err error) bool {
-	var status *StatusError
-	if !s.resumed || s.paged || !errors.As(err, &status) || status.Status != http.StatusBadRequest {
-		return false
-	}
-	s.restarted, s.resumed = true, false                             // so it cannot happen twice
-	s.at = Position{Filters: s.start, Requests: int64(status.Tries)} // the refusal belongs to the new walk
-	s.fromStart()                                                    // the way back may lead over the refused cursor again
-	return true
-}
-
 // request is the body to send: the filters verbatim, the rest always the same.
 func (s *Scan) request() []byte {
 	b := make([]byte, 0, len(s.asking)+96)
 	b = append(b, `{"filters":`...)
 	b = append(b, s.asking...)
 	b = append(b, `,"isScan":true,"limit":`...)
-	b = strconv.AppendInt(b, int64(s.limit), 10)
-	return append(b, `,"sortField":"date","sortDirection":"asc"}`...)
+	b = strconv.AppendInt(b, int64(s.limit.Get()), 10)
+	b = append(b, `,"sortField":"`...)
+	b = append(b, s.window.sortField()...)
+	return append(b, `","sortDirection":"asc"}`...)
 }
 
 // scannable tells whether an answer says how a scan goes on. The end must be
@@ -347,17 +193,13 @@ func scannable(p *Page) error {
 
 // page counts an answer in and makes the caller's page of it.
 func (s *Scan) page(a *Answer) *Page {
-	s.paged = true
-	if s.at.FirstAsked.IsZero() {
-		s.at.FirstAsked = a.Asked
+	if s.firstAsked.IsZero() {
+		s.firstAsked = a.Asked
 	}
-	s.at.Pages++
-	s.at.Records += int64(len(a.Page.Records))
-	s.at.Requests += int64(a.Requests)
+	s.pages++
 	p := a.Page
 	p.Number = s.number.Add(1)
-	p.Position = s.at
-	p.Resumed, p.Restarted = s.resumed, s.restarted
+	p.FirstAsked, p.Took, p.Offset, p.Requests = s.firstAsked, a.Took, a.Offset, int64(a.Requests)
 	return p
 }
 
@@ -382,7 +224,6 @@ func (s *Scan) advance(p *Page) (last bool, err error) {
 	s.repeats = 0
 	s.seen[hash] = struct{}{}
 	s.asking = bytes.Clone(p.NextQueryFilters)
-	s.at.Filters, p.Position.Filters = s.asking, s.asking
 	if s.empty >= maxEmpty {
 		return false, s.stalled(fmt.Sprintf("%d empty pages in a row", maxEmpty))
 	}
@@ -391,11 +232,11 @@ func (s *Scan) advance(p *Page) (last bool, err error) {
 
 func (s *Scan) stalled(why string) error {
 	hash := cursorHash(s.asking)
-	return &StalledError{Why: why, Pages: s.at.Pages, Cursor: hex.EncodeToString(hash[:])}
+	return &StalledError{Why: why, Pages: s.pages, Cursor: hex.EncodeToString(hash[:])}
 }
 
 func (s *Scan) fail(err error) error {
-	return fmt.Errorf("read page %d of window %s: %w", s.at.Pages+1, s.window, err)
+	return fmt.Errorf("read page %d of window %s: %w", s.pages+1, s.window, err)
 }
 
 // cursorHash is enough of a SHA-256 to tell a million cursors apart.

@@ -46,10 +46,10 @@ type walk struct {
 	err      error
 }
 
-func scan(t testing.TB, b *bench, w ingest.Window, from ingest.Position) walk {
+func scan(t testing.TB, b *bench, w ingest.Window) walk {
 	t.Helper()
 	var got walk
-	for p, err := range b.Scan(t.Context(), w, from, ingest.ScanOptions{}).All() {
+	for p, err := range b.Scan(t.Context(), w, ingest.ScanOptions{}).All() {
 		if err != nil {
 			noCanary(t, err)
 			got.err = err
@@ -83,7 +83,7 @@ func TestAScanSendsCursorsBackVerbatim(t *testing.T) {
 	}
 	srv := serve(t, more(odd[0], "1", "2"), more(odd[1]), more(odd[2], "3"), end("4"))
 	b := client(t, srv.URL)
-	got := scan(t, b, day, ingest.Position{})
+	got := scan(t, b, day)
 	if got.err != nil {
 		t.Fatal(got.err)
 	}
@@ -155,7 +155,7 @@ func TestFiltersAreChecked(t *testing.T) {
 		{Since: start.Add(1), Until: start.Add(2)}, {Since: start, Until: day.Until, Filter: []byte(`{"date":1}`)},
 	} {
 		var e *ingest.OptionError
-		if got := scan(t, b, w, ingest.Position{}); !errors.As(got.err, &e) || len(got.pages) != 0 {
+		if got := scan(t, b, w); !errors.As(got.err, &e) || len(got.pages) != 0 {
 			t.Errorf("%v: %v", w, got.err)
 		}
 	}
@@ -227,7 +227,7 @@ func TestARefusedPositionStartsTheWindowAnew(t *testing.T) {
 
 func TestEmptyPagesAreNoEnd(t *testing.T) {
 	srv := serve(t, more(cursor(1)), more(cursor(2)), more(cursor(3)), end("1"))
-	got := scan(t, client(t, srv.URL), day, ingest.Position{})
+	got := scan(t, client(t, srv.URL), day)
 	same(t, "records", []string{"1"}, got.records)
 	if got.err != nil || len(got.pages) != 4 {
 		t.Error(got.err)
@@ -241,7 +241,7 @@ func TestEmptyPagesAreNoEnd(t *testing.T) {
 		}
 		more(cursor(n))(w, r)
 	})
-	got = scan(t, client(t, srv.URL), day, ingest.Position{})
+	got = scan(t, client(t, srv.URL), day)
 	var stalled *ingest.StalledError
 	if !errors.As(got.err, &stalled) || !strings.Contains(got.err.Error(), "1000 empty pages in a row") || len(got.pages) != 1600 {
 		t.Errorf("%d pages, %v", len(got.pages), got.err)
@@ -251,7 +251,7 @@ func TestEmptyPagesAreNoEnd(t *testing.T) {
 func TestACursorThatDoesNotMoveIsAskedAgain(t *testing.T) {
 	srv := serve(t, more(cursor(1), "1"), more(cursor(1)), more(cursor(1), "2"), more(cursor(1)), more(cursor(2), "2", "3"), end("4"))
 	b := client(t, srv.URL)
-	got := scan(t, b, day, ingest.Position{})
+	got := scan(t, b, day)
 	if got.err != nil {
 		t.Fatal(got.err)
 	}
@@ -315,7 +315,7 @@ func TestAPageWithoutAWordOnHowToGoOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			srv := serve(t, more(cursor(1), "0"), body(c.answer))
 			b := client(t, srv.URL)
-			got := scan(t, b, day, ingest.Position{})
+			got := scan(t, b, day)
 			var malformed *ingest.MalformedError
 			if !errors.As(got.err, &malformed) || !strings.Contains(got.err.Error(), "read page 3 of window") || !strings.Contains(got.err.Error(), c.text+" (after 6 tries)") {
 				t.Error(got.err)
@@ -329,11 +329,11 @@ func TestAPageWithoutAWordOnHowToGoOn(t *testing.T) {
 
 			// Once well again, nothing is doubled; and a last try of another kind loses nothing.
 			srv = serve(t, body(c.answer), more(cursor(1), "1", "2"), end())
-			if got := scan(t, client(t, srv.URL), day, ingest.Position{}); got.err != nil || len(got.records) != 2 {
+			if got := scan(t, client(t, srv.URL), day); got.err != nil || len(got.records) != 2 {
 				t.Error(got.records, got.err)
 			}
 			srv = serve(t, body(c.answer), status(404, ""))
-			if got := scan(t, client(t, srv.URL), day, ingest.Position{}); got.err == nil || len(got.records) != 2 {
+			if got := scan(t, client(t, srv.URL), day); got.err == nil || len(got.records) != 2 {
 				t.Error(got.records, got.err)
 			}
 		})
@@ -342,14 +342,14 @@ func TestAPageWithoutAWordOnHowToGoOn(t *testing.T) {
 
 func TestACursorWithoutHasNextIsFollowed(t *testing.T) {
 	srv := serve(t, body(`{"data":[1],"nextQueryFilters":`+cursor(1)+`}`), end("2"))
-	if got := scan(t, client(t, srv.URL), day, ingest.Position{}); got.err != nil || len(got.records) != 2 {
+	if got := scan(t, client(t, srv.URL), day); got.err != nil || len(got.records) != 2 {
 		t.Error(got.records, got.err)
 	}
 }
 
 func TestHasNextFalseOutweighsACursor(t *testing.T) {
 	srv := serve(t, body(`{"data":[1],"hasNext":false,"nextQueryFilters":`+cursor(1)+`}`))
-	if got := scan(t, client(t, srv.URL), day, ingest.Position{}); got.err != nil || len(srv.requests()) != 1 || !got.pages[0].Last {
+	if got := scan(t, client(t, srv.URL), day); got.err != nil || len(srv.requests()) != 1 || !got.pages[0].Last {
 		t.Error(got.err)
 	}
 }
@@ -365,7 +365,7 @@ func TestAWindowHasABoundOfPages(t *testing.T) {
 
 func TestAFailureComesAfterThePagesBeforeIt(t *testing.T) {
 	srv := serve(t, more(cursor(1), "1"), status(403, `{"detail":"Insufficient role based permission(s)"}`))
-	got := scan(t, client(t, srv.URL), day, ingest.Position{})
+	got := scan(t, client(t, srv.URL), day)
 	if !errors.Is(got.err, ingest.ErrSignInRefused) || hint(got.err) == "" {
 		t.Error(got.err)
 	}
@@ -544,7 +544,7 @@ func TestAPanicInTheLoopLeavesNothingBehind(t *testing.T) {
 func TestAScanIsPacedByTheRate(t *testing.T) {
 	srv, _ := turnstile(t, 57)
 	b := client(t, srv.URL, func(o *ingest.ClientOptions) { o.Rate = 28 })
-	got := scan(t, b, day, ingest.Position{})
+	got := scan(t, b, day)
 	if got.err != nil {
 		t.Fatal(got.err)
 	}

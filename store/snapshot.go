@@ -115,6 +115,7 @@ type Rectangle struct {
 	Until          time.Time `json:"until"`
 	Service        *int64    `json:"service,omitempty"` // nil: all services
 	State          string    `json:"state"`             // "complete", "partial", "filtered", "failed", "imported"
+	SinceCreated   time.Time `json:"since_created,omitzero"`
 	ThroughCreated time.Time `json:"through_created,omitzero"`
 	Filter         string    `json:"filter,omitempty"` // its fields and operators, values hashed
 	Route          string    `json:"route,omitempty"`  // "activities"

@@ -1,0 +1,174 @@
+package ingest
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// The agenda turns needs into windows, one by one: how long the next one is
+// depends on what has been seen by then. Windows end at UTC midnights, or at
+// round parts of a day, so that the cells of a finished window are not touched
+// by the next one.
+
+// task is a window to be read.
+type task struct {
+	window   Window
+	archived bool
+	tail     *Tail // whose round it is part of; nil: none
+	why      string
+	attempt  int // how often it, or what it is a part of, has failed
+}
+
+// agenda is what a run still has to read.
+type agenda struct {
+	filter []byte
+	order  Order
+	now    time.Time // by the best clock there is
+	needs  []need
+	first  []task // before all needs: parts of windows that failed, and the tail
+}
+
+func (a *agenda) empty() bool { return len(a.first) == 0 && len(a.needs) == 0 }
+
+// weight is how much there is to read: event time that has passed by now.
+func (a *agenda) weight() float64 {
+	var sum float64
+	for _, n := range a.needs {
+		sum += passed(n.since, n.until, a.now)
+	}
+	return sum
+}
+
+// passed are the seconds of an interval that lie before now.
+func passed(since, until, now time.Time) float64 {
+	return max(0, earlier(until, now).Sub(since).Seconds())
+}
+
+// count is about how many windows are to come.
+func (a *agenda) count(d *density, pageSize int) int {
+	sum := len(a.first)
+	for _, n := range a.needs {
+		length := a.length(n, earlier(n.until, a.now), d, pageSize).Seconds()
+		sum += int(math.Ceil(max(1, passed(n.since, n.until, a.now)) / length))
+	}
+	return sum
+}
+
+// urgent puts tasks before everything else.
+func (a *agenda) urgent(ts ...task) { a.first = append(a.first, ts...) }
+
+// next takes the next window off the agenda.
+func (a *agenda) next(d *density, pageSize int) (task, bool) {
+	if len(a.first) > 0 {
+		t := a.first[0]
+		a.first = a.first[1:]
+		return t, true
+	}
+	if len(a.needs) == 0 {
+		return task{}, false
+	}
+	i := 0
+	for j := range a.needs {
+		if a.order.compare(a.needs[j], a.needs[i]) < 0 {
+			i = j
+		}
+	}
+	n := &a.needs[i]
+	t := task{window: Window{Since: n.since, Until: n.until, Services: n.services, Filter: a.filter}, archived: n.archived, why: n.why}
+	if a.order == OldestFirst {
+		t.window.Until = a.endAfter(*n, d, pageSize)
+		n.since = t.window.Until
+	} else {
+		t.window.Since = a.beginBefore(*n, d, pageSize)
+		n.until = t.window.Since
+	}
+	if !n.since.Before(n.until) {
+		a.needs = slices.Delete(a.needs, i, i+1)
+	}
+	return t, true
+}
+
+// length is how long a window of a need is.
+func (a *agenda) length(n need, at time.Time, d *density, pageSize int) time.Duration {
+	if n.archived {
+		return min(d.window(at, archivedPage), archivedSpan)
+	}
+	return d.window(at, pageSize)
+}
+
+// beginBefore is where the last window of a need begins. What lies ahead of the
+// clock adds nothing to its length.
+func (a *agenda) beginBefore(n need, d *density, pageSize int) time.Time {
+	end := n.until
+	if a.now.Before(end) {
+		end = later(n.since.Add(time.Millisecond), a.now)
+	}
+	last := end.Add(-time.Millisecond)
+	length := a.length(n, last, d, pageSize)
+	begin := last.Truncate(min(length, day))
+	if length > day {
+		begin = begin.Add(day - length)
+	}
+	return later(n.since, begin)
+}
+
+// endAfter is where the first window of a need ends. A window that reaches the
+// clock reaches to the end of the need.
+func (a *agenda) endAfter(n need, d *density, pageSize int) time.Time {
+	length := a.length(n, n.since, d, pageSize)
+	end := n.since.Truncate(min(length, day)).Add(length)
+	if !end.Before(a.now) {
+		return n.until
+	}
+	return earlier(n.until, end)
+}
+
+// Plan is what an ingest would do.
+type Plan struct {
+	Windows  []PlannedWindow
+	More     int // windows beyond those listed
+	Requests int64
+	Records  int64
+	Bytes    int64
+	// Known is false where the lake has no day to judge by: the figures are then
+	// the least that it takes.
+	Known bool
+}
+
+// PlannedWindow is one window of a plan.
+type PlannedWindow struct {
+	Window
+	Why      string
+	Archived bool
+	Records  int64 // expected; 0 may also mean that nobody knows
+	Requests int64
+}
+
+// maxListed is how many windows a plan lists.
+const maxListed = 10_000
+
+// plan walks through an agenda without reading anything.
+func (a agenda) plan(d *density, pageSize int) Plan {
+	a.needs = slices.Clone(a.needs)
+	p := Plan{Known: true}
+	for {
+		t, ok := a.next(d, pageSize)
+		if !ok {
+			return p
+		}
+		records, known := d.expect(t.window.Since, t.window.Until, a.now)
+		page := float64(pageSize)
+		if t.archived {
+			page = archivedPage
+		}
+		w := PlannedWindow{Window: t.window, Why: t.why, Archived: t.archived, Records: int64(math.Round(records)), Requests: int64(max(1, math.Ceil(records/page))) + confirmations}
+		p.Known = p.Known && known
+		p.Records, p.Requests, p.Bytes = p.Records+w.Records, p.Requests+w.Requests, p.Bytes+int64(records*d.bytesPerRecord())
+		if len(p.Windows) == maxListed {
+			p.More++
+			continue
+		}
+		p.Windows = append(p.Windows, w)
+	}
+}

@@ -1,0 +1,140 @@
+package ingest
+
+import (
+	"math"
+	"time"
+
+	"mdcalake/store"
+)
+
+// How many records there are to a time: what the lake has of each day, and what
+// the run itself has seen. Windows are made by it, and the plan is told by it.
+// It is a guess, and nothing but speed depends on it.
+
+const day = 24 * time.Hour
+
+// density is records by event time, for the services of one question.
+type density struct {
+	days      map[int64]int64 // rows of the lake by day since 1970, only of days that were read
+	mean      float64         // rows a day over those
+	perRecord float64         // bytes, 0: unknown
+
+	// What the run has read itself.
+	records, bytes int64
+	span           time.Duration
+}
+
+// newDensity counts the rows of the lake of these services.
+func newDensity(s *store.Snapshot, services []int64) *density {
+	d := &density{days: map[int64]int64{}}
+	rows := map[int64]int64{}
+	for _, f := range s.Files {
+		if len(services) == 0 || contains(services, f.Partition.Service) {
+			rows[int64(f.Partition.Day)] += f.Rows
+		}
+	}
+	var records, bytes int64
+	for _, r := range s.Runs {
+		if r.Verb == "ingest" || r.Verb == "import" {
+			records, bytes = records+r.Records, bytes+r.Bytes
+		}
+	}
+	if records > 0 {
+		d.perRecord = float64(bytes) / float64(records)
+	}
+	// Days that were read only in part would tell of too few records.
+	for _, service := range ledgerServices(services) {
+		for _, stretch := range s.CoverageOf(service, time.Time{}, time.Time{}) {
+			if stretch.State != StateComplete && stretch.State != StateImported {
+				continue
+			}
+			first := stretch.Since.Add(day - time.Millisecond).Truncate(day)
+			for at := first; !at.Add(day).After(stretch.Until); at = at.Add(day) {
+				n := at.Unix() / int64(day/time.Second)
+				d.days[n] = rows[n]
+			}
+		}
+	}
+	var sum int64
+	for _, n := range d.days {
+		sum += n
+	}
+	if len(d.days) > 0 {
+		d.mean = float64(sum) / float64(len(d.days))
+	}
+	return d
+}
+
+// saw counts in what the run has read of a window of event time.
+func (d *density) saw(g *reading, now time.Time) {
+	if g.window.CreatedSince.IsZero() && g.window.sortField() == SortDate {
+		d.span += time.Duration(passed(g.window.Since, g.window.Until, now) * float64(time.Second))
+		d.records, d.bytes = d.records+g.records, d.bytes+g.bytes
+	}
+}
+
+// perDay is how many records a day has around a time; false: nobody knows.
+func (d *density) perDay(at time.Time) (float64, bool) {
+	if n, ok := d.days[floorDay(at).Unix()/int64(day/time.Second)]; ok {
+		return float64(n), true
+	}
+	if d.span >= time.Hour {
+		return float64(d.records) / d.span.Hours() * 24, true
+	}
+	return d.mean, len(d.days) > 0
+}
+
+// expect is how many records an interval has, as far as it has happened.
+func (d *density) expect(since, until, now time.Time) (records float64, known bool) {
+	until = earlier(until, now)
+	known = true
+	for at := since; at.Before(until); {
+		end := earlier(floorDay(at).Add(day), until)
+		n, ok := d.perDay(at)
+		known = known && ok
+		records += n * float64(end.Sub(at)) / float64(day)
+		at = end
+	}
+	return records, known
+}
+
+// bytesPerRecord is the size of a record as it comes.
+func (d *density) bytesPerRecord() float64 {
+	switch {
+	case d.records > 0:
+		return float64(d.bytes) / float64(d.records)
+	case d.perRecord > 0:
+		return d.perRecord
+	}
+	return 4096 // ACTIVITIES_API 6.8: 3,964 to 4,077 over a live day and week
+}
+
+// Windows are as long as about so many pages, and then so long at most.
+const (
+	pagesPerWindow = 8
+	longestWindow  = 30 * day
+)
+
+// spans are the lengths of windows shorter than a day; each divides it.
+var spans = []time.Duration{12 * time.Hour, 6 * time.Hour, 3 * time.Hour, time.Hour, 30 * time.Minute, 10 * time.Minute, 5 * time.Minute, time.Minute}
+
+// window is how long a window around a time should be, so that it is worth its
+// requests and little is lost with it: whole days, or a part of one.
+func (d *density) window(at time.Time, pageSize int) time.Duration {
+	perDay, known := d.perDay(at)
+	if !known {
+		return day
+	}
+	days := float64(pagesPerWindow*pageSize) / math.Max(perDay, 1)
+	if days >= 1 {
+		return time.Duration(math.Min(math.Floor(days), float64(longestWindow/day))) * day
+	}
+	for _, span := range spans {
+		if days*float64(day) >= float64(span) {
+			return span
+		}
+	}
+	return spans[len(spans)-1]
+}
+
+func floorDay(t time.Time) time.Time { return t.UTC().Truncate(day) }

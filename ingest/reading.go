@@ -1,0 +1,217 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"mdcalake/store"
+)
+
+// A reading is the work on one window. Its goroutine asks the API; the run's own
+// goroutine takes the pages, one at a time from all readings, and is the only
+// one that looks into them.
+//
+// hasNext false alone is no proof that a window is at its end: the API was seen
+// to say so while records remained. So a window is looked at again from its last
+// record on, until nothing new comes of it.
+type reading struct {
+	task
+	number int // of the run's windows, from 1
+
+	// What has come. The run's goroutine writes it while it has a page of this
+	// reading; this one reads it in between.
+	asked     time.Time // see claim
+	pages     int64
+	records   int64
+	requests  int64
+	bytes     int64
+	reached   time.Time // the greatest time of a record inside the window, along the scan; zero: none yet
+	disorder  bool      // pages did not come in order: reached says nothing of what is before it
+	unasked   int64     // records outside of the window
+	claimed   time.Time // along the scan: everything before is in a commit's ledger
+	counted   counts    // of what was claimed
+	unwelcome error     // why no further page is wanted
+}
+
+// counts are what a claim has in it.
+type counts struct{ records, requests int64 }
+
+// confirmations are the requests that a window takes beyond its pages.
+const confirmations = 1
+
+// event is what a reading tells its run: a page, or how it ended.
+type event struct {
+	from  *reading
+	page  *Page
+	taken chan struct{} // closed when the page has been dealt with
+	err   error         // with no page
+}
+
+// walk reads the window of g. Pages go to events, each of which must be taken.
+func (g *reading) walk(ctx context.Context, c *Client, o ScanOptions, events chan<- event) error {
+	if g.archived {
+		return g.walkArchived(ctx, c, o, events)
+	}
+	w := g.window
+	for first := true; ; first = false {
+		before := g.reached
+		sent, err := g.scan(ctx, c.Scan(ctx, w, o), events)
+		g.requests += sent
+		switch {
+		case err != nil:
+			return err
+		case !first && g.reached.Equal(before):
+			return nil // nothing came that was not known
+		}
+		if !g.reached.IsZero() {
+			_, until := w.along()
+			w = w.part(g.reached, until)
+		}
+	}
+}
+
+// scan hands the pages of one scan out. sent are the requests that no page has
+// counted.
+func (g *reading) scan(ctx context.Context, s *Scan, events chan<- event) (sent int64, err error) {
+	counted := int64(0)
+	for page, err := range s.All() {
+		if err != nil {
+			return s.Sent() - counted, err
+		}
+		counted += page.Requests
+		if err := g.hand(page, events); err != nil {
+			return s.Sent() - counted, err
+		}
+	}
+	return s.Sent() - counted, ctx.Err()
+}
+
+// hand gives a page to the run and waits until it has been taken.
+func (g *reading) hand(page *Page, events chan<- event) error {
+	taken := make(chan struct{})
+	events <- event{from: g, page: page, taken: taken}
+	<-taken
+	return g.unwelcome
+}
+
+// note takes over what a page showed.
+func (g *reading) note(p *Page, t tally, offset time.Duration) {
+	if g.asked.IsZero() {
+		g.asked = earlier(p.FirstAsked, p.FirstAsked.Add(-offset)) // by the earlier clock
+	}
+	g.pages++
+	g.records += int64(len(p.Records))
+	g.requests += p.Requests
+	g.bytes += int64(len(p.Body))
+	g.unasked += t.outside
+	if t.inside == 0 {
+		return
+	}
+	first, last := time.UnixMilli(t.first).UTC(), time.UnixMilli(t.last).UTC()
+	g.disorder = g.disorder || t.disorder || first.Before(g.reached)
+	g.reached = later(g.reached, last)
+}
+
+// claims are what may be said of the window with the next commit: the part
+// before the last record, or, once it has been read, all of it.
+func (g *reading) claims(runID string, done bool) []store.Rectangle {
+	since, until := g.window.along()
+	since = later(since, g.claimed)
+	if !done {
+		if g.disorder || g.archived || since.IsZero() {
+			return nil
+		}
+		until = g.reached
+	}
+	if !until.IsZero() && !since.Before(until) || !done && until.IsZero() {
+		return nil
+	}
+	c := g.claim(g.window.part(since, until), runID)
+	g.claimed = until
+	return c.rectangles()
+}
+
+// claim is a claim of a part of the window, with all that was not counted yet.
+func (g *reading) claim(part Window, runID string) claim {
+	c := claim{
+		window: part, archived: g.archived, asked: g.asked, runID: runID,
+		records: g.records - g.counted.records, requests: g.requests - g.counted.requests,
+	}
+	g.counted = counts{g.records, g.requests}
+	return c
+}
+
+// left is the part of the window that has not been read for sure.
+func (g *reading) left() Window {
+	if g.reached.IsZero() || g.disorder || g.archived {
+		return g.window
+	}
+	_, until := g.window.along()
+	return g.window.part(g.reached, until)
+}
+
+// most attempts at one stretch of a window, each at half of it.
+const maxAttempts = 3
+
+// afterFailure says what becomes of a window whose reading failed: which parts
+// are read again, and which are given up. What was read in order counts as read;
+// claims has been told of it.
+func (g *reading) afterFailure(err error) (again []task, failed []Window) {
+	since, until := g.window.along()
+	left, attempt := g.left(), g.attempt+1
+	if from, _ := left.along(); since.Before(from) {
+		since, attempt = from, 0 // it came on
+	}
+	retry := func(w Window, attempt int) {
+		again = append(again, task{window: w, archived: g.archived, why: g.why, attempt: attempt})
+	}
+	var stalled *StalledError
+	var status *StatusError
+	errors.As(err, &stalled)
+	errors.As(err, &status)
+	inOrder := !g.reached.IsZero() && !g.disorder && !g.archived
+	one := !until.IsZero() && !since.Add(time.Millisecond).Before(until)
+	switch {
+	case stalled != nil && (inOrder || one):
+		// More records in one millisecond than a page holds: inside of it the scan
+		// runs along save time, and there it has to give up.
+		at := later(since, g.reached)
+		full := left.part(at, at.Add(time.Millisecond))
+		if full.sortField() == SortDate {
+			full.SortField = SortCreated
+			retry(full, attempt)
+		} else {
+			failed = append(failed, full)
+		}
+		if rest := left.part(at.Add(time.Millisecond), until); until.IsZero() || at.Add(time.Millisecond).Before(until) {
+			retry(rest, 0)
+		}
+	case attempt >= maxAttempts:
+		failed = append(failed, left)
+	case until.IsZero() || one || since.IsZero() || status != nil && status.Status == http.StatusBadRequest:
+		retry(left, attempt) // a refused cursor, say: the same from here, asked anew
+	default:
+		middle := since.Add(until.Sub(since) / 2).Truncate(time.Millisecond)
+		retry(left.part(since, middle), attempt)
+		retry(left.part(middle, until), attempt)
+	}
+	return again, failed
+}
+
+// IgnoredFilterError is an API that answers something else than was asked.
+type IgnoredFilterError struct {
+	Window  Window
+	Records int // on the page, none of which was asked for
+}
+
+func (e *IgnoredFilterError) Error() string {
+	return fmt.Sprintf("none of %d records of a page is of window %s: the API does not honour the filter", e.Records, e.Window)
+}
+
+// Hint says what to do.
+func (e *IgnoredFilterError) Hint() string {
+	return "the records are kept; try again later, and if it stays so, report it: no time range can be read"
+}
