@@ -27,6 +27,10 @@ type agenda struct {
 	now    time.Time // by the best clock there is
 	needs  []need
 	first  []task // before all needs: parts of windows that failed, and the tail
+
+	density  *density
+	pageSize *PageSize
+	parallel int // windows that are read side by side
 }
 
 func (a *agenda) empty() bool { return len(a.first) == 0 && len(a.needs) == 0 }
@@ -46,10 +50,10 @@ func passed(since, until, now time.Time) float64 {
 }
 
 // count is about how many windows are to come.
-func (a *agenda) count(d *density, pageSize int) int {
+func (a *agenda) count() int {
 	sum := len(a.first)
 	for _, n := range a.needs {
-		length := a.length(n, earlier(n.until, a.now), d, pageSize).Seconds()
+		length := a.length(n, earlier(n.until, a.now)).Seconds()
 		sum += int(math.Ceil(max(1, passed(n.since, n.until, a.now)) / length))
 	}
 	return sum
@@ -59,7 +63,7 @@ func (a *agenda) count(d *density, pageSize int) int {
 func (a *agenda) urgent(ts ...task) { a.first = append(a.first, ts...) }
 
 // next takes the next window off the agenda.
-func (a *agenda) next(d *density, pageSize int) (task, bool) {
+func (a *agenda) next() (task, bool) {
 	if len(a.first) > 0 {
 		t := a.first[0]
 		a.first = a.first[1:]
@@ -77,10 +81,10 @@ func (a *agenda) next(d *density, pageSize int) (task, bool) {
 	n := &a.needs[i]
 	t := task{window: Window{Since: n.since, Until: n.until, Services: n.services, Filter: a.filter}, archived: n.archived, why: n.why}
 	if a.order == OldestFirst {
-		t.window.Until = a.endAfter(*n, d, pageSize)
+		t.window.Until = a.endAfter(*n)
 		n.since = t.window.Until
 	} else {
-		t.window.Since = a.beginBefore(*n, d, pageSize)
+		t.window.Since = a.beginBefore(*n)
 		n.until = t.window.Since
 	}
 	if !n.since.Before(n.until) {
@@ -89,23 +93,36 @@ func (a *agenda) next(d *density, pageSize int) (task, bool) {
 	return t, true
 }
 
-// length is how long a window of a need is.
-func (a *agenda) length(n need, at time.Time, d *density, pageSize int) time.Duration {
+// length is how long a window of a need is: worth its requests, but no longer
+// than the share of what is left that each of the windows side by side has, or
+// the last one would be read alone.
+func (a *agenda) length(n need, at time.Time) time.Duration {
 	if n.archived {
-		return min(d.window(at, archivedPage), archivedSpan)
+		return min(a.density.window(at, pagesPerWindow*archivedPage), archivedSpan)
 	}
-	return d.window(at, pageSize)
+	page := float64(a.pageSize.Get())
+	return a.density.window(at, max(leastPages*page, min(pagesPerWindow*page, a.share())))
+}
+
+// share is how many records each of the windows side by side would have of all
+// that is left.
+func (a *agenda) share() (records float64) {
+	for _, n := range a.needs {
+		expected, _ := a.density.expect(n.since, n.until, a.now)
+		records += expected / float64(max(1, a.parallel))
+	}
+	return records
 }
 
 // beginBefore is where the last window of a need begins. What lies ahead of the
 // clock adds nothing to its length.
-func (a *agenda) beginBefore(n need, d *density, pageSize int) time.Time {
+func (a *agenda) beginBefore(n need) time.Time {
 	end := n.until
 	if a.now.Before(end) {
 		end = later(n.since.Add(time.Millisecond), a.now)
 	}
 	last := end.Add(-time.Millisecond)
-	length := a.length(n, last, d, pageSize)
+	length := a.length(n, last)
 	begin := last.Truncate(min(length, day))
 	if length > day {
 		begin = begin.Add(day - length)
@@ -115,8 +132,8 @@ func (a *agenda) beginBefore(n need, d *density, pageSize int) time.Time {
 
 // endAfter is where the first window of a need ends. A window that reaches the
 // clock reaches to the end of the need.
-func (a *agenda) endAfter(n need, d *density, pageSize int) time.Time {
-	length := a.length(n, n.since, d, pageSize)
+func (a *agenda) endAfter(n need) time.Time {
+	length := a.length(n, n.since)
 	end := n.since.Truncate(min(length, day)).Add(length)
 	if !end.Before(a.now) {
 		return n.until
@@ -149,22 +166,22 @@ type PlannedWindow struct {
 const maxListed = 10_000
 
 // plan walks through an agenda without reading anything.
-func (a agenda) plan(d *density, pageSize int) Plan {
+func (a agenda) plan() Plan {
 	a.needs = slices.Clone(a.needs)
 	p := Plan{Known: true}
 	for {
-		t, ok := a.next(d, pageSize)
+		t, ok := a.next()
 		if !ok {
 			return p
 		}
-		records, known := d.expect(t.window.Since, t.window.Until, a.now)
-		page := float64(pageSize)
+		records, known := a.density.expect(t.window.Since, t.window.Until, a.now)
+		page := float64(a.pageSize.Get())
 		if t.archived {
 			page = archivedPage
 		}
 		w := PlannedWindow{Window: t.window, Why: t.why, Archived: t.archived, Records: int64(math.Round(records)), Requests: int64(max(1, math.Ceil(records/page))) + confirmations}
 		p.Known = p.Known && known
-		p.Records, p.Requests, p.Bytes = p.Records+w.Records, p.Requests+w.Requests, p.Bytes+int64(records*d.bytesPerRecord())
+		p.Records, p.Requests, p.Bytes = p.Records+w.Records, p.Requests+w.Requests, p.Bytes+int64(records*a.density.bytesPerRecord())
 		if len(p.Windows) == maxListed {
 			p.More++
 			continue

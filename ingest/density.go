@@ -65,12 +65,9 @@ func newDensity(s *store.Snapshot, services []int64) *density {
 	return d
 }
 
-// saw counts in what the run has read of a window of event time.
-func (d *density) saw(g *reading, now time.Time) {
-	if g.window.CreatedSince.IsZero() && g.window.sortField() == SortDate {
-		d.span += time.Duration(passed(g.window.Since, g.window.Until, now) * float64(time.Second))
-		d.records, d.bytes = d.records+g.records, d.bytes+g.bytes
-	}
+// saw counts in what the run has read of event time.
+func (d *density) saw(span time.Duration, records, bytes int64) {
+	d.span, d.records, d.bytes = d.span+span, d.records+records, d.bytes+bytes
 }
 
 // perDay is how many records a day has around a time; false: nobody knows.
@@ -78,7 +75,7 @@ func (d *density) perDay(at time.Time) (float64, bool) {
 	if n, ok := d.days[floorDay(at).Unix()/int64(day/time.Second)]; ok {
 		return float64(n), true
 	}
-	if d.span >= time.Hour {
+	if d.span >= leastSpan {
 		return float64(d.records) / d.span.Hours() * 24, true
 	}
 	return d.mean, len(d.days) > 0
@@ -109,23 +106,28 @@ func (d *density) bytesPerRecord() float64 {
 	return 4096 // ACTIVITIES_API 6.8: 3,964 to 4,077 over a live day and week
 }
 
+// leastSpan is how much the run must have read before its own figure counts: an
+// hour of the night says little about a day.
+const leastSpan = day / 2
+
 // Windows are as long as about so many pages, and then so long at most.
 const (
 	pagesPerWindow = 8
+	leastPages     = 2
 	longestWindow  = 30 * day
 )
 
 // spans are the lengths of windows shorter than a day; each divides it.
 var spans = []time.Duration{12 * time.Hour, 6 * time.Hour, 3 * time.Hour, time.Hour, 30 * time.Minute, 10 * time.Minute, 5 * time.Minute, time.Minute}
 
-// window is how long a window around a time should be, so that it is worth its
-// requests and little is lost with it: whole days, or a part of one.
-func (d *density) window(at time.Time, pageSize int) time.Duration {
+// window is how long a window around a time should be to have about so many
+// records: whole days, or a part of one.
+func (d *density) window(at time.Time, records float64) time.Duration {
 	perDay, known := d.perDay(at)
 	if !known {
 		return day
 	}
-	days := float64(pagesPerWindow*pageSize) / math.Max(perDay, 1)
+	days := records / math.Max(perDay, 1)
 	if days >= 1 {
 		return time.Duration(math.Min(math.Floor(days), float64(longestWindow/day))) * day
 	}

@@ -142,7 +142,6 @@ type run struct {
 	pageSize *PageSize
 
 	agenda   agenda
-	density  *density
 	reading  map[*reading]bool
 	events   chan event
 	begun    int
@@ -213,8 +212,7 @@ func (r *run) check() error {
 // plan fills the agenda.
 func (r *run) plan(s *store.Snapshot) {
 	q := r.o.question()
-	r.density = newDensity(s, r.o.Services)
-	r.agenda = agenda{filter: r.o.Filter, order: r.o.Order, now: r.started}
+	r.agenda = agenda{filter: r.o.Filter, order: r.o.Order, now: r.started, density: newDensity(s, r.o.Services), pageSize: r.pageSize, parallel: max(r.o.Parallel, unlimitedParallel)}
 	if r.o.Tail != nil {
 		q = r.o.Tail.plan(s, q, r.started)
 	}
@@ -237,8 +235,9 @@ func PlanRun(s *store.Snapshot, o Options, now time.Time) (Plan, error) {
 	if o.Until.IsZero() {
 		r.o.Until = later(now.Add(openSpan), o.Since.Add(openSpan))
 	}
+	r.pageSize = NewPageSize(o.PageSize)
 	r.plan(s)
-	return r.agenda.plan(r.density, NewPageSize(o.PageSize).Get()), nil
+	return r.agenda.plan(), nil
 }
 
 // apiHost is the API's host as the ledger names it: without the port, which
@@ -351,7 +350,8 @@ func (r *run) parallel() int {
 // fill begins as many windows as may be under way.
 func (r *run) fill(ctx context.Context) {
 	for r.fault == nil && ctx.Err() == nil && !r.paused && len(r.reading) < r.parallel() {
-		t, ok := r.agenda.next(r.density, r.pageSize.Get())
+		r.agenda.parallel = r.parallel()
+		t, ok := r.agenda.next()
 		if !ok {
 			return
 		}
@@ -396,7 +396,9 @@ func (r *run) take(ctx context.Context, e event) {
 		g.unwelcome = r.fault
 		return
 	}
+	before := later(g.window.Since, g.reached)
 	g.note(page, t, r.offset)
+	r.measure(g, before, g.reached, int64(len(page.Records)), int64(len(page.Body)))
 	r.outside(g, page, t)
 	r.fresh = g.tail.note(t, r.now()) || r.fresh
 	r.bytes += int64(len(page.Body))
@@ -406,6 +408,13 @@ func (r *run) take(ctx context.Context, e event) {
 	r.report(Progress{Window: g.window})
 	if r.bytes >= r.o.commitBytes || r.append.Full() || r.fresh && r.o.Clock.Now().Sub(r.lastCommit) >= commitEvery {
 		r.commitOnTheWay(ctx, g)
+	}
+}
+
+// measure tells the density what a window by event time has shown.
+func (r *run) measure(g *reading, since, until time.Time, records, bytes int64) {
+	if g.tail == nil && g.window.sortField() == SortDate {
+		r.agenda.density.saw(time.Duration(passed(since, until, r.now())*float64(time.Second)), records, bytes)
 	}
 }
 
@@ -429,7 +438,7 @@ func (r *run) end(ctx context.Context, e event) {
 	}
 	if err == nil {
 		r.batch.Coverage = append(r.batch.Coverage, g.claims(r.facts.RunID, true)...)
-		r.density.saw(g, r.now())
+		r.measure(g, later(g.window.Since, g.reached), g.window.Until, 0, 0)
 		if g.tail == nil {
 			r.finished += passed(g.window.Since, g.window.Until, r.now())
 		}
@@ -653,7 +662,7 @@ func (r *run) currentRun() store.Run {
 // report fills in what every report has.
 func (r *run) report(p Progress) {
 	p.WindowNumber, p.Requests, p.Run, p.Elapsed = r.begun, r.sent(), r.currentRun(), r.o.Clock.Now().Sub(r.started)
-	p.Windows = r.begun + r.agenda.count(r.density, r.pageSize.Get())
+	p.Windows = r.begun + r.agenda.count()
 	p.Round = r.summary.Rounds
 	done := r.finished
 	for g := range r.reading {

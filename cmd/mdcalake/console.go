@@ -6,8 +6,11 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
+
+	"mdcalake/ingest"
 )
 
 // console is where the program speaks: data on out, everything else on err.
@@ -16,6 +19,14 @@ type console struct {
 	out    io.Writer
 	err    io.Writer
 	getenv func(string) string
+	clock  ingest.Clock // of what waits and follows; nil: the system's
+}
+
+func (c console) now() time.Time {
+	if c.clock == nil {
+		return time.Now()
+	}
+	return c.clock.Now()
 }
 
 // terminal says whether a stream is one, and how wide it is.

@@ -19,11 +19,19 @@ func ingestCommand(c console) *cli.Command {
 	return &cli.Command{
 		Name:  "ingest",
 		Usage: "scan the Activities API into the lake",
-		Description: `Fetches the activities of [--since, --until) in windows of a UTC day, oldest
-first, and commits as it goes. Interrupted (Ctrl-C, a crash), the same command
-goes on where it stood (with a filter, at the beginning of the day it was in);
-asked again, it adds nothing that the lake has. Of a filter the lake keeps fields
-and operators, and a hash of the values: it names nobody.
+		Description: `Fetches the activities of [--since, --until) that the lake does not have yet, and
+once more those that are an hour, a day or a week old, because records come late.
+What has been read is in the lake's ledger (mdcalake coverage), so the same
+command goes on where it stood, after Ctrl-C or a crash too, and asks for nothing
+twice; --again asks for everything. --plan shows what would be asked, and asks
+nothing. Of a filter the lake keeps fields and operators, and a hash of the
+values: it names nobody.
+
+With --follow it stays and reads every --every what has been saved since,
+whenever that happened, until it is told to stop (Ctrl-C, SIGTERM).
+
+The main route of the API shows 30 days. --archived reads what is older on a
+route that is not documented: experimental.
 
 The credential comes from --token-file, MDCALAKE_TOKEN_FILE or MDCALAKE_TOKEN,
 never from an argument.`,
@@ -31,11 +39,18 @@ never from an argument.`,
 			&cli.StringFlag{Name: "url", Usage: "API `URL` of the tenant (Settings > Cloud Apps > About)", EnvVars: []string{"MDCALAKE_URL"}},
 			&cli.StringFlag{Name: "token-file", Usage: "`FILE` that holds the API token (- is stdin)", EnvVars: []string{"MDCALAKE_TOKEN_FILE"}},
 			&cli.StringFlag{Name: "ca-file", Usage: "PEM `FILE` of further certificates to trust"},
-			&cli.StringFlag{Name: "since", Usage: "begin of the event time (default: a day before the lake's last complete point, else 7d)"},
+			&cli.StringFlag{Name: "since", Usage: "begin of the event time (default: where the lake's coverage begins, at most 30d back; else 7d)"},
 			&cli.StringFlag{Name: "until", Usage: "end of the event time (default: now, by the server's clock)"},
 			&cli.Int64SliceFlag{Name: "service", Usage: "only this app `ID` (repeatable)"},
 			&cli.StringFlag{Name: "filter", Usage: `further filters as the API takes them, e.g. '{"user.username":{"eq":["ada@example.com"]}}'`},
 			&cli.StringFlag{Name: "filter-file", Usage: "the same from a `FILE`"},
+			&cli.BoolFlag{Name: "again", Usage: "ask also for what has been read and is not due again", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "plan", Usage: "print the windows, requests and minutes it would take, and ask nothing", DisableDefaultText: true},
+			&cli.StringFlag{Name: "order", Value: string(ingest.NewestFirst), Usage: "which windows come first: newest or oldest"},
+			&cli.IntFlag{Name: "parallel", Usage: "windows at a `TIME` (default: as many as keep the rate busy)", DefaultText: " "},
+			&cli.BoolFlag{Name: "archived", Usage: "read what is older than 30 days, too, on the archived route (experimental)", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "follow", Usage: "stay, and read what is saved from now on", DisableDefaultText: true},
+			&cli.DurationFlag{Name: "every", Value: 5 * time.Minute, Usage: "with --follow: how often"},
 			&cli.IntFlag{Name: "page-size", Value: 5000, Usage: "records to ask for in a request; the API gives what it likes"},
 			&cli.BoolFlag{Name: "keep-pages", Usage: "keep the API's answers as they came, under _pages in the lake; the proof behind the page hashes of the log", DisableDefaultText: true},
 			&cli.IntFlag{Name: "rate", Value: 28, Usage: "requests a minute, of the 30 that a tenant's tools share; 0: no limit"},
@@ -51,42 +66,12 @@ func runIngest(ctx *cli.Context, c console) error {
 	if err := checkSummary(ctx); err != nil {
 		return err
 	}
-	now := time.Now()
-	o := ingest.Options{
-		Services: ctx.Int64Slice("service"), PageSize: ctx.Int("page-size"), KeepPages: ctx.Bool("keep-pages"),
-		ToolVersion: version, Operator: ctx.String("operator"), CaseID: ctx.String("case"),
-	}
-	if o.PageSize < 1 {
-		return usage("5000 is what the API gives at most", "--page-size %d is no number of records", o.PageSize)
-	}
-	if n := ctx.Int("rate"); n < 0 {
-		return usage("28 is the default; 0 means no limit", "--rate %d is no number of requests a minute", n)
-	}
-	if path := ctx.String("ca-file"); path != "" {
-		if _, err := os.Stat(path); err != nil {
-			return usage("give a PEM file with the certificates", "--ca-file: %w", err)
-		}
-	}
-	var err error
-	if o.Filter, err = filterOf(ctx, c); err != nil {
+	o, err := ingestOptions(ctx, c)
+	if err != nil {
 		return err
 	}
-	if err := ingest.CheckFilter(o.Filter, o.Services); err != nil {
-		return err
-	}
-	o.Until = now.UTC()
-	if text := ctx.String("until"); ctx.IsSet("until") {
-		if o.Until, err = parseTime("until", text, now); err != nil {
-			return err
-		}
-	}
-	if text := ctx.String("since"); ctx.IsSet("since") {
-		if o.Since, err = parseTime("since", text, now); err != nil {
-			return err
-		}
-		if !o.Since.Before(o.Until) {
-			return usage("--since must be before --until", "the time range is empty: it begins at %s and ends at %s", o.Since.Format(time.RFC3339), o.Until.Format(time.RFC3339))
-		}
+	if ctx.Bool("plan") {
+		return showPlan(ctx, c, o)
 	}
 	credential, err := tokenOf(ctx, c)
 	if err != nil {
@@ -98,7 +83,7 @@ func runIngest(ctx *cli.Context, c console) error {
 	}
 	o.Client, err = ingest.NewClient(ingest.ClientOptions{
 		BaseURL: ctx.String("url"), Credential: credential, CAFile: ctx.String("ca-file"), Rate: ctx.Int("rate"),
-		UserAgent: "mdcalake/" + version, OnWait: p.wait,
+		UserAgent: "mdcalake/" + version, OnWait: p.wait, Clock: c.clock,
 	})
 	if err != nil {
 		return err
@@ -109,18 +94,89 @@ func runIngest(ctx *cli.Context, c console) error {
 		return err
 	}
 	defer w.Close()
-	if o.Since.IsZero() {
-		snapshot, err := w.Snapshot()
-		if err != nil {
-			return err
+	o.Writer, o.Progress, o.Warn = w, p.show, p.warn
+	if ctx.Bool("follow") {
+		return follow(ctx, c, o, p)
+	}
+	return runAndMerge(ctx, c, w, p, func() (*ingest.Summary, error) {
+		if err := defaultSince(&o, w, c.now()); err != nil {
+			return &ingest.Summary{}, err
 		}
-		o.Since = ingest.DefaultSince(snapshot, o.Services, o.Until)
-		if !o.Since.Before(o.Until) {
-			return usage("give --since to read it again", "the lake is complete up to %s already", o.Since.Format(time.RFC3339))
+		return ingest.Run(ctx.Context, o)
+	})
+}
+
+// ingestOptions are what the flags ask for, client and lake apart.
+func ingestOptions(ctx *cli.Context, c console) (o ingest.Options, err error) {
+	now := c.now()
+	o = ingest.Options{
+		Services: ctx.Int64Slice("service"), PageSize: ctx.Int("page-size"), KeepPages: ctx.Bool("keep-pages"),
+		Again: ctx.Bool("again"), Archived: ctx.Bool("archived"), Order: ingest.Order(ctx.String("order")), Parallel: ctx.Int("parallel"),
+		ToolVersion: version, Operator: ctx.String("operator"), CaseID: ctx.String("case"), Clock: c.clock,
+	}
+	switch {
+	case o.PageSize < 1:
+		return o, usage("5000 is what the API gives at most", "--page-size %d is no number of records", o.PageSize)
+	case ctx.Int("rate") < 0:
+		return o, usage("28 is the default; 0 means no limit", "--rate %d is no number of requests a minute", ctx.Int("rate"))
+	case o.Order != ingest.NewestFirst && o.Order != ingest.OldestFirst:
+		return o, usage("choose newest or oldest", "--order %q is unknown", string(o.Order))
+	case o.Parallel < 0 || o.Parallel > mostParallel || o.Parallel == 0 && ctx.IsSet("parallel"):
+		return o, usage(fmt.Sprintf("give a number from 1 to %d; more cannot be faster than the rate", mostParallel), "--parallel %d is no number of windows", o.Parallel)
+	case ctx.Duration("every") < time.Second || ctx.IsSet("every") && !ctx.Bool("follow"):
+		return o, usage("give a second or more, such as --follow --every 5m", "--every %s: rounds are at least a second apart, and come with --follow only", ctx.Duration("every"))
+	case ctx.Bool("follow") && ctx.IsSet("until"):
+		return o, usage("give one of the two", "--follow has no end, and --until names one")
+	case ctx.Bool("follow") && ctx.Bool("plan"):
+		return o, usage("give one of the two", "--plan asks nothing, and --follow never ends")
+	}
+	if path := ctx.String("ca-file"); path != "" {
+		if _, err := os.Stat(path); err != nil {
+			return o, usage("give a PEM file with the certificates", "--ca-file: %w", err)
 		}
 	}
-	o.Writer, o.Progress, o.Warn = w, p.show, p.warn
-	return runAndMerge(ctx, c, w, p, func() (*ingest.Summary, error) { return ingest.Run(ctx.Context, o) })
+	if o.Filter, err = filterOf(ctx, c); err != nil {
+		return o, err
+	}
+	if err := ingest.CheckFilter(o.Filter, o.Services); err != nil {
+		return o, err
+	}
+	if text := ctx.String("until"); ctx.IsSet("until") {
+		if o.Until, err = parseTime("until", text, now); err != nil {
+			return o, err
+		}
+	}
+	if text := ctx.String("since"); ctx.IsSet("since") {
+		if o.Since, err = parseTime("since", text, now); err != nil {
+			return o, err
+		}
+		if until := o.Until; !until.IsZero() && !o.Since.Before(until) || until.IsZero() && o.Since.After(now) {
+			if until.IsZero() {
+				until = now.UTC()
+			}
+			return o, usage("--since must be before --until", "the time range is empty: it begins at %s and ends at %s", o.Since.Format(time.RFC3339), until.Format(time.RFC3339))
+		}
+	}
+	return o, nil
+}
+
+// mostParallel bounds what a flag can ask for.
+const mostParallel = 64
+
+// defaultSince finds the beginning where nobody gave one.
+func defaultSince(o *ingest.Options, w *store.Writer, now time.Time) error {
+	if !o.Since.IsZero() {
+		return nil
+	}
+	snapshot, err := w.Snapshot()
+	if err != nil {
+		return err
+	}
+	o.Since = ingest.DefaultSince(snapshot, o.Services, o.Filter, now)
+	if !o.Until.IsZero() && !o.Since.Before(o.Until) {
+		return usage("give --since", "the lake begins at %s, and --until is before that", o.Since.Format(time.RFC3339))
+	}
+	return nil
 }
 
 // runAndMerge does a run that adds records, says what came of it, and merges
@@ -234,7 +290,6 @@ type summaryJSON struct {
 	Error         string           `json:"error,omitempty"`
 	Windows       int              `json:"windows"`
 	Finished      int              `json:"windows_finished"`
-	Kept          int              `json:"windows_kept"`
 	Failed        []failedJSON     `json:"windows_failed"`
 	Requests      int64            `json:"requests"`
 	Records       int64            `json:"records"`
@@ -258,7 +313,7 @@ type failedJSON struct {
 
 func writeSummary(c console, path string, s *ingest.Summary, failure error) error {
 	out := summaryJSON{
-		RunID: s.Run.RunID, Outcome: s.Run.Outcome, Windows: s.Windows, Finished: s.Finished, Kept: s.Kept, Failed: []failedJSON{},
+		RunID: s.Run.RunID, Outcome: s.Run.Outcome, Windows: s.Windows, Finished: s.Finished, Failed: []failedJSON{},
 		Requests: s.Run.Requests, Records: s.Run.Records, Added: s.Run.Added, Duplicates: s.Run.Duplicates, Revisions: s.Run.Revisions,
 		Quarantined: s.Run.Quarantined, Erased: s.Run.Erased, OutsideWindow: s.OutsideWindow, Bytes: s.Run.Bytes, Seconds: s.Elapsed.Seconds(), Drift: s.Run.Drift, Head: s.Head,
 	}

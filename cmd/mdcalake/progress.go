@@ -65,7 +65,10 @@ func (p *progress) merged(sum store.Compacted) {
 
 func describe(at ingest.Progress, eta bool) string {
 	var s string
-	if at.Windows > 0 && !at.Window.Since.IsZero() {
+	switch {
+	case at.Round > 0 && at.Windows <= at.WindowNumber:
+		s = fmt.Sprintf("following, round %d: ", at.Round)
+	case at.Windows > 0 && !at.Window.Since.IsZero():
 		s = fmt.Sprintf("window %d of %d (%s): ", at.WindowNumber, at.Windows, at.Window.Since.UTC().Format(time.DateOnly))
 	}
 	s += things(at.Run.Records, "record", "records")
@@ -161,7 +164,7 @@ func (p *progress) summary(lake string, s *ingest.Summary, known int64) {
 		return
 	}
 	if s.Head == "" {
-		fmt.Fprintf(p.c.err, "nothing to do: a run that was interrupted within the last hour had read all %s\n", things(int64(s.Windows), "window", "windows"))
+		fmt.Fprintln(p.c.err, "nothing to do: all of it has been read, and nothing is due again (--again asks all the same)")
 		return
 	}
 	rate := ""
@@ -175,11 +178,7 @@ func (p *progress) summary(lake string, s *ingest.Summary, known int64) {
 	fmt.Fprintf(p.c.err, "%s %s in %s%s: %s new, %s, %s, %s quarantined%s\n", verbDone(r), things(r.Records, "record", "records"),
 		s.Elapsed.Round(10*time.Millisecond), rate, count(r.Added), things(r.Duplicates, "duplicate", "duplicates"), things(r.Revisions, "revision", "revisions"), count(r.Quarantined), refused)
 	if r.Verb != "import" {
-		kept := ""
-		if s.Kept > 0 {
-			kept = fmt.Sprintf(", %d kept from a run interrupted just before", s.Kept)
-		}
-		fmt.Fprintf(p.c.err, "%d of %s%s, %s, %s\n", s.Finished, things(int64(s.Windows), "window", "windows"), kept, things(r.Requests, "request", "requests"), size(r.Bytes))
+		fmt.Fprintf(p.c.err, "%d of %s, %s, %s\n", s.Finished, things(int64(s.Windows), "window", "windows"), things(r.Requests, "request", "requests"), size(r.Bytes))
 	}
 	fmt.Fprintf(p.c.err, "lake %s, run %s, head %s\n", lake, r.RunID, s.Head)
 }
