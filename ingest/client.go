@@ -38,6 +38,7 @@ type ClientOptions struct {
 	Retry     RetryOptions
 	Timeouts  Timeouts
 	MaxBody   int64 // longest body after decompression; 256 MiB
+	Memory    int64 // for the bodies of all answers at a time, after decompression; 64 MiB
 	Clock     Clock // the system's
 
 	// OnWait is told of every wait before it begins: pacing, throttling,
@@ -54,7 +55,10 @@ type Timeouts struct {
 	Body    time.Duration // for the whole body; 15 min
 }
 
-const defaultMaxBody = 256 << 20
+const (
+	defaultMaxBody = 256 << 20
+	defaultMemory  = 64 << 20
+)
 
 // Client is the API of one tenant. It may be used by several goroutines, which
 // then share its rate.
@@ -64,6 +68,7 @@ type Client struct {
 	host     string
 	options  ClientOptions
 	limiter  *Limiter
+	memory   *budget
 	http     *http.Client
 	answered atomic.Bool // the host was reached before, so its name is right
 }
@@ -81,6 +86,7 @@ type Answer struct {
 	Offset   time.Duration // the server's clock minus ours, 0 if it did not say
 	Requests int           // how many requests it took
 
+	memory   *share
 	released atomic.Bool
 }
 
@@ -92,6 +98,7 @@ func (a *Answer) Release() {
 	}
 	body := a.Body
 	a.Body = nil
+	a.memory.giveBack()
 	if cap(body) > 0 && cap(body) <= maxPooledBody {
 		bodies.Put(&body)
 	}
@@ -111,7 +118,7 @@ func NewClient(o ClientOptions) (*Client, error) {
 	if o.Credential == nil {
 		return nil, &OptionError{Option: "credential", Problem: "is missing", hint: "give a token with --token-file"}
 	}
-	if o.Rate < 0 || o.MaxBody < 0 || o.Timeouts.Connect < 0 || o.Timeouts.Header < 0 || o.Timeouts.Stall < 0 || o.Timeouts.Body < 0 {
+	if o.Rate < 0 || o.MaxBody < 0 || o.Memory < 0 || o.Timeouts.Connect < 0 || o.Timeouts.Header < 0 || o.Timeouts.Stall < 0 || o.Timeouts.Body < 0 {
 		return nil, &OptionError{Option: "rate, longest body or timeout", Problem: "is negative"}
 	}
 	if err := o.Retry.defaults(); err != nil {
@@ -122,6 +129,9 @@ func NewClient(o ClientOptions) (*Client, error) {
 	}
 	if o.MaxBody == 0 {
 		o.MaxBody = defaultMaxBody
+	}
+	if o.Memory == 0 {
+		o.Memory = defaultMemory
 	}
 	if o.Clock == nil {
 		o.Clock = SystemClock()
@@ -149,6 +159,7 @@ func NewClient(o ClientOptions) (*Client, error) {
 		host:     endpoint.Host,
 		options:  o,
 		limiter:  NewLimiter(o.Rate, o.Clock, o.OnWait),
+		memory:   newBudget(o.Memory),
 		http: &http.Client{
 			Transport: transport(o.Timeouts, roots),
 			// A redirect is an answer like any other, and never followed: the
@@ -264,7 +275,7 @@ func proxy(r *http.Request) (*url.URL, error) {
 // Activities posts body, a JSON object, to the list of activities and returns
 // the whole and well-formed answer, after as many tries as the options allow.
 func (c *Client) Activities(ctx context.Context, body []byte) (*Answer, error) {
-	answer, _, err := c.ask(ctx, c.endpoint, body, listable)
+	answer, _, err := c.ask(ctx, ask{url: c.endpoint, body: body, most: c.options.MaxBody}, listable)
 	if err != nil {
 		answer.Release()
 		return nil, err
@@ -282,11 +293,19 @@ func listable(p *Page) error {
 	return nil
 }
 
+// ask is a question: where it goes, what it says, and how long a body may be
+// that answers it.
+type ask struct {
+	url  string
+	body []byte
+	most int64
+}
+
 // ask is the one function that every request goes through: limits, retries,
-// throttling. It sends body until an answer passes check, and says how often it
+// throttling. It sends the question until an answer passes check, and says how often it
 // did. Together with an error it may return the last answer that was whole but
 // did not pass: its records are the caller's to save or to release.
-func (c *Client) ask(ctx context.Context, url string, body []byte, check func(*Page) error) (answer *Answer, requests int, err error) {
+func (c *Client) ask(ctx context.Context, q ask, check func(*Page) error) (answer *Answer, requests int, err error) {
 	var kept *Answer
 	retry := &c.options.Retry
 	for faults, throttled := 0, 0; ; {
@@ -294,7 +313,7 @@ func (c *Client) ask(ctx context.Context, url string, body []byte, check func(*P
 			return kept, requests, err
 		}
 		requests++
-		answer, err := c.attempt(ctx, url, body)
+		answer, err := c.attempt(ctx, q)
 		if err == nil {
 			kept.Release()
 			kept = answer
@@ -333,11 +352,11 @@ func (c *Client) pause(ctx context.Context, d time.Duration, why string) error {
 }
 
 // attempt sends one request and reads its answer.
-func (c *Client) attempt(ctx context.Context, url string, body []byte) (*Answer, error) {
+func (c *Client) attempt(ctx context.Context, q ask) (*Answer, error) {
 	// Cancelled by the watch over the body, too; ctx itself tells the two apart.
 	within, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r, err := http.NewRequestWithContext(within, http.MethodPost, url, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(within, http.MethodPost, q.url, bytes.NewReader(q.body))
 	if err != nil {
 		return nil, err
 	}
@@ -363,19 +382,20 @@ func (c *Client) attempt(ctx context.Context, url string, body []byte) (*Answer,
 		answer.Asked = date.Add(-now.Sub(sent))
 	}
 
-	stop := watch(resp, cancel, c.options.Timeouts)
-	defer stop()
+	watched := watch(resp, cancel, c.options.Timeouts)
+	defer watched.stop()
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return nil, c.statusError(resp, secret)
 	}
-	if answer.Body, answer.SHA256, err = c.readBody(resp); err != nil {
+	answer.memory = c.memory.begin()
+	if answer.Body, answer.SHA256, err = c.readBody(within, resp, watched, answer.memory, q.most); err != nil {
 		n := len(answer.Body)
 		answer.Release()
-		return nil, c.bodyError(ctx, within, err, n, secret)
+		return nil, c.bodyError(ctx, within, err, n, q.most, secret)
 	}
 	answer.Received = c.options.Clock.Now()
 	answer.Took = answer.Received.Sub(sent)
-	answer.Page = &Page{Body: answer.Body, Request: body, SHA256: answer.SHA256, Date: answer.Date, answer: answer}
+	answer.Page = &Page{Body: answer.Body, Request: q.body, SHA256: answer.SHA256, Date: answer.Date, answer: answer}
 	if err := ParsePage(answer.Body, answer.Page); err != nil {
 		answer.Release()
 		return nil, err
@@ -392,17 +412,23 @@ func secretOf(r *http.Request) string {
 	return header
 }
 
+// bodyStep is what a body takes of the memory at a time.
+const bodyStep = 1 << 20
+
 // readBody reads all of the body, or says why not; what it has read by then is
 // returned in either case.
-func (c *Client) readBody(resp *http.Response) (body []byte, sum [32]byte, err error) {
-	if resp.ContentLength > c.options.MaxBody {
+func (c *Client) readBody(ctx context.Context, resp *http.Response, watched *watchedBody, memory *share, most int64) (body []byte, sum [32]byte, err error) {
+	if resp.ContentLength > most {
 		return nil, sum, errTooLong
+	}
+	if err := memory.take(ctx, max(resp.ContentLength, 0), watched.pause); err != nil {
+		return nil, sum, err
 	}
 	if b, _ := bodies.Get().(*[]byte); b != nil {
 		body = (*b)[:0]
 	}
 	// A header may lie about the length, so it is believed up to a point only.
-	if want := min(resp.ContentLength, c.options.MaxBody, 16<<20) + bytes.MinRead; int64(cap(body)) < want {
+	if want := min(resp.ContentLength, 16<<20) + bytes.MinRead; int64(cap(body)) < want {
 		body = make([]byte, 0, want)
 	}
 	hash := sha256.New()
@@ -410,13 +436,19 @@ func (c *Client) readBody(resp *http.Response) (body []byte, sum [32]byte, err e
 		if cap(body)-len(body) < bytes.MinRead {
 			body = append(make([]byte, 0, 2*cap(body)+bytes.MinRead), body...)
 		}
-		n, err := resp.Body.Read(body[len(body):cap(body)])
+		if n := int64(len(body)); n >= memory.held {
+			if err := memory.take(ctx, n+bodyStep, watched.pause); err != nil {
+				return body, sum, err
+			}
+		}
+		n, err := resp.Body.Read(body[len(body):min(cap(body), len(body)+bodyStep)])
 		hash.Write(body[len(body) : len(body)+n])
 		body = body[:len(body)+n]
-		if int64(len(body)) > c.options.MaxBody {
+		if int64(len(body)) > most {
 			return body, sum, errTooLong
 		}
 		if err == io.EOF {
+			memory.whole()
 			return body, [32]byte(hash.Sum(nil)), nil
 		}
 		if err != nil {
@@ -431,38 +463,51 @@ var (
 	errSlow    = errors.New("body not complete in time")
 )
 
-// watch cancels a request whose body comes to a halt, or takes for ever. The
-// returned function ends the watch.
-func watch(resp *http.Response, cancel context.CancelCauseFunc, t Timeouts) (stop func()) {
-	silent := time.AfterFunc(t.Stall, func() { cancel(errSilent) })
-	slow := time.AfterFunc(t.Body, func() { cancel(errSlow) })
-	resp.Body = &watchedBody{ReadCloser: resp.Body, timer: silent, stall: t.Stall}
-	return func() { silent.Stop(); slow.Stop() }
+// watch cancels a request whose body comes to a halt, or takes for ever.
+func watch(resp *http.Response, cancel context.CancelCauseFunc, t Timeouts) *watchedBody {
+	w := &watchedBody{
+		ReadCloser: resp.Body, stall: t.Stall,
+		silent: time.AfterFunc(t.Stall, func() { cancel(errSilent) }),
+		slow:   time.AfterFunc(t.Body, func() { cancel(errSlow) }),
+	}
+	resp.Body = w
+	return w
 }
 
 type watchedBody struct {
 	io.ReadCloser
-	timer *time.Timer
-	stall time.Duration
+	silent, slow *time.Timer
+	stall        time.Duration
 }
 
 func (w *watchedBody) Read(b []byte) (int, error) {
 	n, err := w.ReadCloser.Read(b)
 	if n > 0 {
-		w.timer.Reset(w.stall)
+		w.silent.Reset(w.stall)
 	}
 	return n, err
 }
 
+// pause stops the watch for silence while we ourselves do not read.
+func (w *watchedBody) pause(waiting bool) {
+	if waiting {
+		w.silent.Stop()
+	} else {
+		w.silent.Reset(w.stall)
+	}
+}
+
+func (w *watchedBody) stop() { w.silent.Stop(); w.slow.Stop() }
+
 // bodyError is what went wrong after n bytes of a body.
-func (c *Client) bodyError(ctx, within context.Context, err error, n int, secret string) error {
+func (c *Client) bodyError(ctx, within context.Context, err error, n int, most int64, secret string) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	var corrupt flate.CorruptInputError
 	switch {
 	case errors.Is(err, errTooLong):
-		return &MalformedError{What: fmt.Sprintf("body longer than %d bytes", c.options.MaxBody), Offset: -1, final: true}
+		return &MalformedError{What: fmt.Sprintf("body longer than %d bytes", most), Offset: -1, final: true, tooLong: true}
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return &MalformedError{What: "cut", Offset: int64(n)}
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):

@@ -133,6 +133,8 @@ type MalformedError struct {
 	Offset int64 // place in the body; -1 when it is not about one place
 	Tries  int
 	final  bool // asking again gives the same
+
+	tooLong bool // the body is larger than it may be: fewer records may help
 }
 
 func (e *MalformedError) Error() string {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -46,6 +47,7 @@ type Scan struct {
 	repeats    int // answers in a row whose cursor had been seen
 	empty      int // empty pages in a row
 	sent       int64
+	whole      bool // a page may be as large as any body
 
 	used atomic.Bool
 }
@@ -131,8 +133,13 @@ func (s *Scan) run(ctx context.Context, emit func(*Page) bool) error {
 		if s.pages >= maxPages {
 			return s.fail(s.stalled(fmt.Sprintf("more than %d pages", maxPages)))
 		}
-		answer, requests, err := s.client.ask(ctx, s.client.endpoint, s.request(), scannable)
+		limit := s.limit.Get()
+		answer, requests, err := s.client.ask(ctx, s.ask(limit), scannable)
 		s.sent += int64(requests)
+		if err != nil && s.askForLess(limit, err) {
+			answer.Release()
+			continue
+		}
 		if err != nil {
 			// An answer without a word on how to go on still has its records.
 			if answer != nil && len(answer.Page.Records) > 0 && ctx.Err() == nil {
@@ -161,16 +168,43 @@ func (s *Scan) run(ctx context.Context, emit func(*Page) bool) error {
 	}
 }
 
-// request is the body to send: the filters verbatim, the rest always the same.
-func (s *Scan) request() []byte {
+// leastLimit is the fewest records that the API documents for a page of a scan.
+const leastLimit = 500
+
+// ask is the next question: the filters verbatim, the rest always the same. A
+// page that would fill the memory of all pages is not worth having while fewer
+// records can be asked for.
+func (s *Scan) ask(limit int) ask {
 	b := make([]byte, 0, len(s.asking)+96)
 	b = append(b, `{"filters":`...)
 	b = append(b, s.asking...)
 	b = append(b, `,"isScan":true,"limit":`...)
-	b = strconv.AppendInt(b, int64(s.limit.Get()), 10)
+	b = strconv.AppendInt(b, int64(limit), 10)
 	b = append(b, `,"sortField":"`...)
 	b = append(b, s.window.sortField()...)
-	return append(b, `","sortDirection":"asc"}`...)
+	b = append(b, `","sortDirection":"asc"}`...)
+	most := s.client.options.Memory
+	if s.whole || limit == 1 {
+		most = s.client.options.MaxBody
+	}
+	return ask{url: s.client.endpoint, body: b, most: min(most, s.client.options.MaxBody)}
+}
+
+// askForLess makes the pages smaller where one was too large to be held, and
+// takes it back where the API refuses to give so few: then a page may be as
+// large as any body.
+func (s *Scan) askForLess(limit int, err error) bool {
+	var malformed *MalformedError
+	var status *StatusError
+	switch {
+	case errors.As(err, &malformed) && malformed.tooLong && limit > 1 && !s.whole:
+		s.limit.Halve(limit)
+		return true
+	case errors.As(err, &status) && status.Status == http.StatusBadRequest && limit < leastLimit && !s.whole:
+		s.limit, s.whole = NewPageSize(leastLimit), true
+		return true
+	}
+	return false
 }
 
 // scannable tells whether an answer says how a scan goes on. The end must be
