@@ -4,14 +4,17 @@ import "sync/atomic"
 
 // PageSize is how many records a request asks for. All scans of a run share it:
 // where one of them finds pages too large to be held, the others need not try.
-type PageSize struct{ n atomic.Int64 }
+type PageSize struct {
+	first int
+	n     atomic.Int64
+}
 
 // NewPageSize begins with n records; 0: as many as the API gives.
 func NewPageSize(n int) *PageSize {
 	if n <= 0 {
 		n = defaultLimit
 	}
-	p := &PageSize{}
+	p := &PageSize{first: n}
 	p.n.Store(int64(n))
 	return p
 }

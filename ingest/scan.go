@@ -200,8 +200,8 @@ func (s *Scan) askForLess(limit int, err error) bool {
 	case errors.As(err, &malformed) && malformed.tooLong && limit > 1 && !s.whole:
 		s.limit.Halve(limit)
 		return true
-	case errors.As(err, &status) && status.Status == http.StatusBadRequest && limit < leastLimit && !s.whole:
-		s.limit, s.whole = NewPageSize(leastLimit), true
+	case errors.As(err, &status) && status.Status == http.StatusBadRequest && limit < min(leastLimit, s.limit.first) && !s.whole:
+		s.limit, s.whole = NewPageSize(min(leastLimit, s.limit.first)), true
 		return true
 	}
 	return false
