@@ -107,14 +107,14 @@ func runFlags() []cli.Flag {
 }
 
 // openWriter opens the lake that the flags name.
-func openWriter(ctx *cli.Context) (*store.Writer, error) {
+func openWriter(ctx *cli.Context, c console) (*store.Writer, error) {
 	boundMemory()
 	mode := ctx.String("lake-mode")
 	if mode != "private" && mode != "group" {
 		return nil, usage("choose private or group", "--lake-mode %q is unknown", mode)
 	}
 	return store.OpenWriter(ctx.String("lake"), store.WriterOptions{
-		ToolVersion: version, Verb: ctx.Command.Name, Group: mode == "group", SeveralTenants: ctx.Bool("allow-tenant"),
+		ToolVersion: version, Verb: ctx.Command.Name, Group: mode == "group", SeveralTenants: ctx.Bool("allow-tenant"), Clock: c.now,
 	})
 }
 

@@ -51,7 +51,7 @@ func runImport(ctx *cli.Context, c console) error {
 		}
 		sources = append(sources, ingest.Source{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }})
 	}
-	w, err := openWriter(ctx)
+	w, err := openWriter(ctx, c)
 	if err != nil {
 		return err
 	}

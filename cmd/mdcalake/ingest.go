@@ -89,7 +89,7 @@ func runIngest(ctx *cli.Context, c console) error {
 		return err
 	}
 	defer o.Client.Close()
-	w, err := openWriter(ctx)
+	w, err := openWriter(ctx, c)
 	if err != nil {
 		return err
 	}

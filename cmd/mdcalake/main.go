@@ -12,7 +12,10 @@ import (
 	"syscall"
 )
 
-func main() {
+func main() { mainWith(func(c console) console { return c }) }
+
+// mainWith is main with a console that may have been changed.
+func mainWith(change func(console) console) {
 	// The HTTP library logs bytes of a server that misbehaves; what we have to
 	// say goes through errors.
 	log.SetOutput(io.Discard)
@@ -28,7 +31,7 @@ func main() {
 	}()
 	// Signals are not given back to the system before the end: one that comes
 	// when all is done would kill a process that has succeeded.
-	os.Exit(run(ctx, os.Args, console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}))
+	os.Exit(run(ctx, os.Args, change(console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv})))
 }
 
 // run is main without the process: it answers the exit code.

@@ -40,7 +40,7 @@ import (
 const canary = "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00"
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"mdcalake": main})
+	testscript.Main(m, map[string]func(){"mdcalake": main, fastProgram: fastMain})
 }
 
 // TestScripts runs the program as a person uses it. Beside testscript's own,

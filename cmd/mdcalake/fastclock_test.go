@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"mdcalake/ingest"
+)
+
+// fastClock runs many times as fast as the machine's clock, and shows the same
+// time in every process that was given the same three numbers. Months of
+// following pass in minutes, and both sides wait for each other as they would.
+type fastClock struct {
+	began time.Time // by the machine's clock
+	shows time.Time // what it showed then
+	speed float64
+}
+
+// fastClockVariable carries a fastClock to a process under test.
+const fastClockVariable = "MDCALAKE_TEST_CLOCK"
+
+func (c fastClock) String() string {
+	return fmt.Sprintf("%d %d %g", c.began.UnixNano(), c.shows.UnixNano(), c.speed)
+}
+
+func parseFastClock(text string) (c fastClock, err error) {
+	var began, shows int64
+	_, err = fmt.Sscanf(text, "%d %d %g", &began, &shows, &c.speed)
+	c.began, c.shows = time.Unix(0, began), time.Unix(0, shows).UTC()
+	return c, err
+}
+
+func (c fastClock) Now() time.Time {
+	return c.shows.Add(time.Duration(float64(time.Since(c.began)) * c.speed))
+}
+
+func (c fastClock) Sleep(ctx context.Context, d time.Duration) error {
+	return ingest.SystemClock().Sleep(ctx, time.Duration(float64(d)/c.speed)+time.Microsecond)
+}
+
+// fastMain is main with the clock of the environment.
+func fastMain() {
+	clock, err := parseFastClock(os.Getenv(fastClockVariable))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, fastClockVariable, err)
+		os.Exit(exitUsage)
+	}
+	mainWith(func(c console) console {
+		c.clock = clock
+		return c
+	})
+}
+
+// fastProgram is the name under which the test binary is the program with a
+// fast clock.
+const fastProgram = "mdcalake-fast"
