@@ -121,7 +121,7 @@ func (c *chaos) serve(records int) {
 			return c.clock.Now()
 		},
 		RateClock: c.clock.Now, Cursor: simulator.Cursor{Extra: true},
-		Pile: simulator.Pile{Size: min(records/20, 3000)},
+		Pile: simulator.Pile{Size: min(records/20, 3000)}, Paging: simulator.Paging{ScanCap: chaosPage(records)},
 	}
 	for kind, rate := range chaosFaults {
 		o.Faults = append(o.Faults, simulator.Fault{Kind: kind, Rate: rate})
@@ -134,6 +134,10 @@ func (c *chaos) serve(records int) {
 	c.t.Cleanup(srv.Close)
 	c.url = srv.URL
 }
+
+// chaosPage is the size of a page, so that even a few records take enough
+// requests to meet all troubles.
+func chaosPage(records int) int { return max(50, min(500, records/400)) }
 
 // program is the program with the fast clock.
 func (c *chaos) program(args ...string) *exec.Cmd {
@@ -218,19 +222,31 @@ func (c *chaos) followToEnd() string {
 	return stderr.String()
 }
 
-// chaosTruth is what the service has, by table.
-type chaosTruth struct{ activities, revisions, quarantine payloads }
+// chaosTruth is what the service has of the time that was asked for, by table,
+// and what it has at all: a record from outside may have come by one of its
+// troubles.
+type chaosTruth struct {
+	activities, revisions, quarantine payloads
+	all                               payloads
+}
 
 func (c *chaos) truth() chaosTruth {
-	truth := chaosTruth{payloads{}, payloads{}, payloads{}}
+	truth := chaosTruth{payloads{}, payloads{}, payloads{}, payloads{}}
 	var body []byte
-	for p := range c.sim.ExpectedBetween(c.since, time.Time{}) {
+	hashOf := func(p simulator.Payload) string {
 		body = p.AppendTo(body[:0])
 		sum := sha256.Sum256(body)
-		hash := hex.EncodeToString(sum[:])
+		return hex.EncodeToString(sum[:])
+	}
+	for p := range c.sim.ExpectedBetween(time.Time{}, c.since) {
+		truth.all[hashOf(p)] = true
+	}
+	for p := range c.sim.ExpectedBetween(c.since, time.Time{}) {
+		hash := hashOf(p)
+		truth.all[hash] = true
 		switch {
 		case p.ID == nil || p.Timestamp == nil:
-			truth.quarantine[hash] = true
+			truth.quarantine[" "+hash] = true
 		case p.Current:
 			truth.activities[*p.ID+" "+hash] = true
 		default:
@@ -243,17 +259,31 @@ func (c *chaos) truth() chaosTruth {
 // equals compares the lake with the truth.
 func (c *chaos) equals(truth chaosTruth) {
 	c.t.Helper()
-	holds(c.t, c.lake, "activities", truth.activities)
-	holds(c.t, c.lake, "revisions", truth.revisions)
-	holds(c.t, c.lake, "(select '' as activity_id, bytes as raw_original, '' as raw from quarantine)", c.unnamed(truth.quarantine))
-}
-
-func (c *chaos) unnamed(of payloads) payloads {
-	out := payloads{}
-	for hash := range of {
-		out[" "+hash] = true
+	for _, table := range []struct {
+		from string
+		want payloads
+	}{
+		{"activities", truth.activities},
+		{"revisions", truth.revisions},
+		{"(select '' as activity_id, bytes as raw_original, '' as raw from quarantine)", truth.quarantine},
+	} {
+		got := held(c.t, c.lake, table.from)
+		lost, invented := 0, 0
+		for key := range table.want {
+			if !got[key] {
+				lost++
+			}
+		}
+		for key := range got {
+			if !truth.all[key[strings.LastIndex(key, " ")+1:]] {
+				invented++
+			}
+		}
+		c.t.Logf("%s: %d payloads, %d lost, %d invented", table.from, len(got), lost, invented)
+		if lost+invented > 0 {
+			c.t.Errorf("%s: %d of %d lost, %d invented", table.from, lost, len(table.want), invented)
+		}
 	}
-	return out
 }
 
 // complete: the ledger says that everything that was asked for has been read.

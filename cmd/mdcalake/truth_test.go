@@ -102,8 +102,9 @@ func mustIngest(t *testing.T, url, lake string, env ...string) string {
 	return string(out)
 }
 
-// holds compares a table of the lake with what it should hold.
-func holds(t *testing.T, lake, table string, want payloads, env ...string) {
+// held are the payloads of a table of the lake, or of what SQL can put in its
+// place. None may be there twice.
+func held(t *testing.T, lake, table string, env ...string) payloads {
 	t.Helper()
 	cmd := program(t, env, "query", "--lake", lake, "-o", "jsonl",
 		"select activity_id as id, sha256(coalesce(raw_original, encode(raw))) as sum from "+table)
@@ -125,6 +126,13 @@ func holds(t *testing.T, lake, table string, want payloads, env ...string) {
 		}
 		got[key] = true
 	}
+	return got
+}
+
+// holds compares a table of the lake with what it should hold.
+func holds(t *testing.T, lake, table string, want payloads, env ...string) {
+	t.Helper()
+	got := held(t, lake, table, env...)
 	lost, extra := 0, 0
 	for key := range want {
 		if !got[key] {
