@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"compress/gzip"
 	"context"
@@ -75,16 +76,18 @@ type Client struct {
 
 // An Answer is a whole and well-formed answer to one request.
 type Answer struct {
-	Body     []byte        // after decompression; the answer's own until Release
-	Page     *Page         // what is in it
-	SHA256   [32]byte      // of Body
-	Status   int           // of HTTP
-	Date     time.Time     // the server's Date header, zero if none
-	Asked    time.Time     // when the request was sent, by the server's clock if it says, else by ours
-	Received time.Time     // when the body was complete, by our clock
-	Took     time.Duration // from the request, the last one, to the end of the body
-	Offset   time.Duration // the server's clock minus ours, 0 if it did not say
-	Requests int           // how many requests it took
+	Body       []byte   // after decompression; the answer's own until Release
+	Page       *Page    // what is in it
+	SHA256     [32]byte // of Body
+	Status     int      // of HTTP
+	Header     http.Header
+	Compressed bool          // the body came compressed with gzip
+	Date       time.Time     // the server's Date header, zero if none
+	Asked      time.Time     // when the request was sent, by the server's clock if it says, else by ours
+	Received   time.Time     // when the body was complete, by our clock
+	Took       time.Duration // from the request, the last one, to the end of the body
+	Offset     time.Duration // the server's clock minus ours, 0 if it did not say
+	Requests   int           // how many requests it took
 
 	memory   *share
 	released atomic.Bool
@@ -296,9 +299,18 @@ func listable(p *Page) error {
 // ask is a question: where it goes, what it says, and how long a body may be
 // that answers it.
 type ask struct {
-	url  string
-	body []byte
-	most int64
+	method string // "" is POST
+	url    string
+	body   []byte
+	most   int64
+}
+
+// once sends a question one time, when its turn has come.
+func (c *Client) once(ctx context.Context, q ask) (*Answer, error) {
+	if err := c.limiter.Wait(ctx); err != nil {
+		return nil, err
+	}
+	return c.attempt(ctx, q)
 }
 
 // ask is the one function that every request goes through: limits, retries,
@@ -360,7 +372,7 @@ func (c *Client) attempt(ctx context.Context, q ask) (*Answer, error) {
 	// Cancelled by the watch over the body, too; ctx itself tells the two apart.
 	within, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r, err := http.NewRequestWithContext(within, http.MethodPost, q.url, bytes.NewReader(q.body))
+	r, err := http.NewRequestWithContext(within, cmp.Or(q.method, http.MethodPost), q.url, bytes.NewReader(q.body))
 	if err != nil {
 		return nil, err
 	}
@@ -379,7 +391,7 @@ func (c *Client) attempt(ctx context.Context, q ask) (*Answer, error) {
 	}
 	defer resp.Body.Close()
 	c.answered.Store(true)
-	answer := &Answer{Status: resp.StatusCode, Asked: sent}
+	answer := &Answer{Status: resp.StatusCode, Header: resp.Header, Compressed: resp.Uncompressed, Asked: sent}
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		now := c.options.Clock.Now()
 		answer.Date, answer.Offset = date, date.Sub(now)

@@ -88,7 +88,7 @@ func liftPage(ctx context.Context, a *store.Append, workers []*worker, records [
 // see counts a row in.
 func (t *tally) see(r *store.Row, asked *Window, tail bool) {
 	number := func(column int) *int64 {
-		if r.Has&(1<<column) == 0 {
+		if !r.HasNumber(column) {
 			return nil
 		}
 		return &r.Numbers[column]
