@@ -54,6 +54,7 @@ func (d *draft) append(dst []byte) []byte {
 	d.describe(o)
 	o.str("severity", "INFO")
 	d.odd.strange(o, d.key)
+	d.brokenText(o)
 	if d.e.rev > 0 {
 		// What MDCA adds when it has looked at a record again.
 		o.arr("matchingRules")
@@ -404,6 +405,7 @@ func (d *draft) describe(o *out) {
 		text = "<b>" + d.who.name + "</b> performed <b>" + d.act.op + "</b> on <a href=\"#\">" + d.object + "</a> &amp; others"
 	}
 	o.str("description", text)
+	d.breakText(o)
 	o.str("genericEventType", "ENUM_ACTIVITY_GENERIC_TYPE_BASIC")
 }
 
