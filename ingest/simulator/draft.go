@@ -196,7 +196,11 @@ func (d *draft) makeID() string {
 	case 2: // old examples of the documents
 		return string(appendHex(dst, d.key, 24))
 	}
-	switch d.act.feed {
+	f := d.act.feed
+	if f == feedConnector && d.act.in == onlyNative {
+		f = feedGoogle // the connectors of 2026 name their app
+	}
+	switch f {
 	case feedGoogle:
 		dst = append(appendHex(dst, d.key, 64), '_')
 		return string(strconv.AppendInt(dst, d.app.id, 10))

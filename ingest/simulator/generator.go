@@ -42,6 +42,9 @@ func newGenerator(opt Options) (*generator, error) {
 	}
 	var weights, others []uint64
 	for i, a := range actions {
+		if a.in == onlyNative && !opt.NativeFeeds || a.in == onlyPlain && opt.NativeFeeds {
+			continue
+		}
 		if len(wanted) == 0 || wanted[a.app] {
 			g.allowed = append(g.allowed, i)
 			weights = append(weights, a.weight)
@@ -50,6 +53,9 @@ func newGenerator(opt Options) (*generator, error) {
 			}
 			others = append(others, a.weight)
 		}
+	}
+	if len(weights) == 0 {
+		return nil, fmt.Errorf("services %v have records only with native feeds", opt.Services)
 	}
 	g.byUse = newAlias(weights)
 	g.longest = longestDelay + opt.VisibleLag.Milliseconds()

@@ -35,6 +35,11 @@ type Options struct {
 	// Records are served as they are, byte for byte, beside the generated ones.
 	Records [][]byte
 
+	// NativeFeeds gives the connected apps records of their own forms (AWS, Box,
+	// Google Workspace, Salesforce, session and access control, Defender for
+	// Identity) in place of one form for all. It changes which records a seed has.
+	NativeFeeds bool
+
 	Revisions  float64 // share of records that come again later, changed, under the same _id
 	BadRecords float64 // share of rows that are no usable record: null, no _id, wrong types
 	BrokenText float64 // share of records with invalid UTF-8, unpaired surrogates or repeated keys

@@ -67,11 +67,12 @@ func (d *draft) append(dst []byte) []byte {
 	return o.b
 }
 
-// source is the stream a record came by: 1 session control, 2 app connector.
+// source is the stream a record came by: 0 access control, 1 session control,
+// 2 app connector, 6 the sensors of Defender.
 func (d *draft) source() int {
 	switch d.act.feed {
 	case feedSession:
-		return 1
+		return int(either64(d.act.work == accessControl, 0, 1))
 	case feedIdentity:
 		return 6
 	}
@@ -82,6 +83,9 @@ func (d *draft) source() int {
 func (d *draft) connector() int64 {
 	if d.act.feed <= feedSignIn {
 		return 11161
+	}
+	if d.app.id == 26069 {
+		return 11770 // Google Drive comes by the connector of the Workspace
 	}
 	return d.app.id
 }
