@@ -61,7 +61,9 @@ type Options struct {
 	DateSkew  time.Duration // added to the Date header
 	Door      time.Duration // records with older event time are invisible; 0 means no door (MDCA: 30 days)
 
+	TLS           bool   // Serve speaks https, with a certificate of its own that Server.CA names
 	Token         string // the only accepted credential; "" accepts any that is not empty
+	SignIn        SignIn // the token endpoints beside the API
 	Forbidden     bool   // every request is refused with 403
 	RatePerMinute int    // over all requests; 0 means no limit
 	Throttle      Throttle
@@ -211,7 +213,7 @@ func (o Options) check() error {
 			return fmt.Errorf("service %d is not among those the simulator knows: %s", id, appList())
 		}
 	}
-	for _, part := range []interface{ check() error }{o.Throttle, o.Paging, o.Cursor, o.Archive, o.Connector} {
+	for _, part := range []interface{ check() error }{&o.SignIn, o.Throttle, o.Paging, o.Cursor, o.Archive, o.Connector} {
 		if err := part.check(); err != nil {
 			return err
 		}

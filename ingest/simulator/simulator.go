@@ -16,6 +16,8 @@ type Simulator struct {
 	limit, expensive limiter
 	repeats          repeats
 
+	platform *platform
+
 	cursorMu sync.Mutex
 	cursors  map[uint64]bool // digests of cursors given out, where a switch needs them
 
@@ -38,6 +40,7 @@ func New(o Options) (*Simulator, error) {
 	var entries []entry
 	s.gen.static, entries = staticEntries(opt.Records)
 	s.index = newIndex(s.gen, entries)
+	s.platform = newPlatform(s)
 	s.limit = limiter{perMinute: opt.RatePerMinute, clock: opt.RateClock}
 	s.expensive = limiter{perMinute: opt.Throttle.ExpensivePerMinute, clock: opt.RateClock}
 	return s, nil
