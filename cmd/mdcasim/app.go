@@ -28,7 +28,8 @@ Examples:
   mdcasim --fault status-500@page=3 --fault empty-page@every=4
 
 Faults: KIND@page=N (the N-th list request), KIND@request=N (the N-th request),
-KIND@every=N, KIND@rate=SHARE; ,times=M hits M in a row, times=-1 for ever.
+KIND@every=N, KIND@rate=SHARE; ,times=M hits M in a row (with every and rate:
+the same question M times), times=-1 for ever.
 Kinds: `
 
 func newApp(stdout, stderr io.Writer) *cli.App {
@@ -78,7 +79,7 @@ func flags() []cli.Flag {
 	on := func(group, name, usage string) cli.Flag {
 		return &cli.BoolFlag{Category: group, Name: name, Usage: usage, DisableDefaultText: true}
 	}
-	const data, clock, doors, limits, paging, trouble, files, running = "1. Data", "2. Clock", "3. Credential", "4. Rate", "5. Pages", "6. Trouble", "7. Files", "8. Running"
+	const data, clock, doors, limits, paging, archive, trouble, files, running = "1. Data", "2. Clock", "3. Credential", "4. Rate", "5. Pages", "6. Archived route", "7. Trouble", "8. Files", "9. Running"
 	return []cli.Flag{
 		&cli.Uint64Flag{Category: data, Name: "seed", Value: 1, Usage: "equal seeds and flags give equal bytes"},
 		number(data, "count", simulator.DefaultCount, "records in the span (not used where FILES are given, unless set)"),
@@ -89,16 +90,24 @@ func flags() []cli.Flag {
 		&cli.Int64SliceFlag{Category: data, Name: "service", Usage: "only this app `ID` (repeatable)"},
 		&cli.Int64Flag{Category: data, Name: "tenant", Value: simulator.DefaultTenantID, Usage: "MDCA tenant `ID`; another tenant has other records"},
 		&cli.StringSliceFlag{Category: data, Name: "records", Usage: "serve the records of `FILE` unchanged (repeatable; positional FILES too)"},
+		on(data, "native-feeds", "connected apps have records of their own forms; gives other records than without"),
 		share(data, "revisions", "share of records that come again later, changed, under the same _id"),
 		share(data, "bad-records", "share of rows that are no usable record"),
+		share(data, "broken-text", "share of records with invalid UTF-8, unpaired surrogates or repeated keys"),
 		share(data, "huge", "share of records grown to --huge-bytes"),
 		number(data, "huge-bytes", 1<<20, "size of a huge record"),
 		number(data, "pile", 0, "this many of the records share one millisecond"),
 		on(data, "pile-same-created", "they share their save time too"),
+		&cli.Int64Flag{Category: data, Name: "connector", Usage: "app `ID` that is connected at --connector-at and brings the days before with it"},
+		text(data, "connector-at", "when that is (RFC 3339)"),
+		number(data, "connector-days", 7, "how many days back it brings"),
+		span(data, "connector-spread", "time over which they are saved (default: one millisecond)"),
 
 		text(clock, "now", "freeze the clock at this `TIME` (RFC 3339); the rate limit keeps real time"),
 		on(clock, "run", "let the clock run on from --now"),
+		share(clock, "clock-speed", "with --run: so many times as fast as real time; rate and --latency count in it too"),
 		span(clock, "date-skew", "add this to the Date header"),
+		span(clock, "visible-lag", "a fifth of the records is shown up to this long after their save"),
 		span(clock, "door", "hide records with event time older than this (MDCA: 720h)"),
 
 		text(doors, "token-file", "accept only the token on the first line of `FILE`"),
@@ -117,7 +126,9 @@ func flags() []cli.Flag {
 
 		number(limits, "rate", simulator.DefaultRate, "requests a minute over all clients; 0 means no limit"),
 		on(limits, "no-retry-after", "send 429 without Retry-After"),
-		text(limits, "throttle-body", "body of a 429: nested, empty (default: detail)"),
+		text(limits, "retry-after", "form of Retry-After: date, zero, absurd, missing, mixed (default: seconds)"),
+		text(limits, "throttle-body", "body of a 429: nested, html, empty, mixed (default: detail)"),
+		number(limits, "expensive-rate", 0, "queries a minute without date and service; 0 means no limit of their own, -1 none"),
 		span(limits, "latency", "wait before each answer"),
 
 		number(paging, "plain-cap", 250, "largest page of a plain list"),
@@ -128,15 +139,31 @@ func flags() []cli.Flag {
 		on(paging, "ignore-unknown", "pass over unknown filters instead of refusing them"),
 		on(paging, "wrong-total", "total is off, another way on every page"),
 		on(paging, "no-total", "total is missing"),
+		&cli.StringSliceFlag{Category: paging, Name: "ignore", Usage: "accept this filter `FIELD` and do not apply it (repeatable)"},
+		number(paging, "count-cap", 0, "the count routes stop there (default: no cap)"),
+		number(paging, "count-extra", 0, "added to every count"),
+		text(paging, "cursor-shape", "form of the bound in nextQueryFilters: range, range-list, resolved (default: the caller's)"),
+		on(paging, "gzip", "compress pages where the request accepts it"),
+		on(paging, "chunked", "send pages without Content-Length"),
 		number(paging, "drop-tail", 0, "drop so many records at the end of a page (default: those of its last millisecond)"),
 		on(paging, "stand-still", "the cursor does not move where a millisecond fills a page"),
 		on(paging, "extra-member", "put an unknown member into nextQueryFilters"),
 		on(paging, "require-extra", "refuse a cursor that comes back without it"),
 		number(paging, "refuse-cursor-at", 0, "refuse the n-th request that carries a cursor, once"),
 
+		span(archive, "archive-span", "how far back the archived route reaches (default 4320h)"),
+		number(archive, "archive-cap", 250, "its largest page"),
+		number(archive, "archive-reach", 5000, "how far skip+limit may reach; -1 is without end"),
+		on(archive, "archive-refuse-scan", "refuse isScan instead of passing over it"),
+		on(archive, "archive-steady", "ties keep their order from call to call"),
+		on(archive, "archive-closed", "there is no such route"),
+
 		&cli.StringSliceFlag{Category: trouble, Name: "fault", Usage: "`KIND@WHERE`, see above (repeatable)"},
+		&cli.DurationFlag{Category: trouble, Name: "trickle", Value: simulator.DefaultTrickle, Usage: "how long a body of the fault trickle takes, in real time"},
+		text(trouble, "redirect-to", "`URL` of the redirect faults (default: a host that does not exist)"),
 
 		text(files, "truth", "write the expected set to `FILE`, a JSON line for each payload (- is stdout)"),
+		on(files, "archived", "--truth holds what the archived route shows"),
 		on(files, "truth-only", "end when --truth is written"),
 		text(files, "ndjson", "write the records to `FILE`, one a line, and end (- is stdout)"),
 		text(files, "since", "restrict these files to event times from this `TIME` on"),
@@ -159,17 +186,24 @@ func program(c *cli.Context) (simulator.Program, error) {
 			Count:         c.Int("count"),
 			Services:      c.Int64Slice("service"),
 			TenantID:      c.Int64("tenant"),
+			NativeFeeds:   c.Bool("native-feeds"),
 			Revisions:     c.Float64("revisions"),
 			BadRecords:    c.Float64("bad-records"),
+			BrokenText:    c.Float64("broken-text"),
 			Huge:          c.Float64("huge"),
 			HugeBytes:     c.Int("huge-bytes"),
 			Pile:          simulator.Pile{Size: c.Int("pile"), SameCreated: c.Bool("pile-same-created")},
+			Connector:     simulator.Connector{Service: c.Int64("connector"), Days: c.Int("connector-days"), Spread: c.Duration("connector-spread")},
+			VisibleLag:    c.Duration("visible-lag"),
 			DateSkew:      c.Duration("date-skew"),
 			Door:          c.Duration("door"),
 			Forbidden:     c.Bool("forbidden"),
 			RatePerMinute: c.Int("rate"),
-			Throttle:      simulator.Throttle{NoRetryAfter: c.Bool("no-retry-after"), Body: simulator.ThrottleBody(c.String("throttle-body"))},
-			Latency:       c.Duration("latency"),
+			Throttle: simulator.Throttle{
+				NoRetryAfter: c.Bool("no-retry-after"), RetryAfter: simulator.RetryAfter(c.String("retry-after")),
+				Body: simulator.ThrottleBody(c.String("throttle-body")), ExpensivePerMinute: c.Int("expensive-rate"),
+			},
+			Latency: c.Duration("latency"),
 			SignIn: simulator.SignIn{
 				TenantID: c.String("entra-tenant"), ClientID: c.String("entra-client"),
 				Life: c.Duration("token-life"), Uses: c.Int("token-uses"), TextLife: c.Bool("token-text-life"),
@@ -179,11 +213,19 @@ func program(c *cli.Context) (simulator.Program, error) {
 				PlainCap: c.Int("plain-cap"), ScanCap: c.Int("scan-cap"), ScanGetCap: c.Int("scan-get-cap"),
 				Refuse: c.Bool("refuse-limits"), EmptyBeyond: c.Bool("empty-beyond"), IgnoreUnknown: c.Bool("ignore-unknown"),
 				WrongTotal: c.Bool("wrong-total"), NoTotal: c.Bool("no-total"),
+				Ignore: c.StringSlice("ignore"), CountCap: c.Int("count-cap"), CountExtra: c.Int("count-extra"),
 			},
 			Cursor: simulator.Cursor{
+				Shape:    simulator.CursorShape(c.String("cursor-shape")),
 				DropTail: c.Int("drop-tail"), StandStill: c.Bool("stand-still"),
 				Extra: c.Bool("extra-member"), RequireExtra: c.Bool("require-extra"), RefuseAt: c.Int("refuse-cursor-at"),
 			},
+			Archive: simulator.Archive{
+				Span: c.Duration("archive-span"), Cap: c.Int("archive-cap"), Reach: c.Int("archive-reach"),
+				Steady: c.Bool("archive-steady"), Closed: c.Bool("archive-closed"),
+			},
+			Wire:       simulator.Wire{Gzip: c.Bool("gzip"), Chunked: c.Bool("chunked"), Trickle: c.Duration("trickle")},
+			RedirectTo: c.String("redirect-to"),
 		},
 		RecordFiles: append(c.StringSlice("records"), c.Args().Slice()...),
 		TokenFile:   c.String("token-file"),
@@ -191,6 +233,7 @@ func program(c *cli.Context) (simulator.Program, error) {
 		Certificate: c.String("entra-certificate"),
 		CAFile:      c.String("tls-ca"),
 		TruthFile:   c.String("truth"),
+		Archived:    c.Bool("archived"),
 		NDJSONFile:  c.String("ndjson"),
 		WriteOnly:   c.Bool("truth-only") || c.String("ndjson") != "",
 		Listen:      c.String("listen"),
@@ -204,11 +247,20 @@ func program(c *cli.Context) (simulator.Program, error) {
 	case p.Options.Count == 0:
 		p.Options.Count = -1
 	}
+	if c.Bool("archive-refuse-scan") {
+		p.Options.Archive.Scan = simulator.ArchiveScanRefused
+	}
+	if c.Bool("archived") && p.TruthFile == "" {
+		return p, fmt.Errorf("--archived needs --truth FILE")
+	}
 	if c.Bool("truth-only") && p.TruthFile == "" {
 		return p, fmt.Errorf("--truth-only needs --truth FILE")
 	}
 	if c.Bool("run") && !c.IsSet("now") {
 		return p, fmt.Errorf("--run needs --now TIME")
+	}
+	if c.IsSet("clock-speed") && (!c.Bool("run") || !(c.Float64("clock-speed") > 0)) {
+		return p, fmt.Errorf("--clock-speed N needs --run, and N above 0")
 	}
 	for _, text := range c.StringSlice("fault") {
 		f, err := simulator.ParseFault(text)
@@ -240,7 +292,7 @@ func times(c *cli.Context, p *simulator.Program) error {
 	for _, f := range []struct {
 		name string
 		to   *time.Time
-	}{{"now", &now}, {"start", &p.Options.Start}, {"end", &p.Options.End}, {"since", &p.Since}, {"until", &p.Until}} {
+	}{{"now", &now}, {"start", &p.Options.Start}, {"end", &p.Options.End}, {"connector-at", &p.Options.Connector.At}, {"since", &p.Since}, {"until", &p.Until}} {
 		if c.String(f.name) == "" {
 			continue
 		}
@@ -254,8 +306,12 @@ func times(c *cli.Context, p *simulator.Program) error {
 	if !now.IsZero() {
 		p.Options.Clock = func() time.Time { return now }
 		if c.Bool("run") {
-			begin := time.Now()
-			p.Options.Clock = func() time.Time { return now.Add(time.Since(begin)) }
+			p.Options.Clock = simulator.Running(now, 1)
+		}
+		if speed := c.Float64("clock-speed"); speed > 0 {
+			p.Options.Clock = simulator.Running(now, speed)
+			p.Options.RateClock = p.Options.Clock
+			p.Options.Latency = time.Duration(float64(p.Options.Latency) / speed)
 		}
 	} else {
 		now = time.Now().Truncate(time.Hour)

@@ -52,7 +52,7 @@ func TestServesUntilItsBound(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	go func() {
-		done <- run(ctx, []string{"mdcasim", page, "--token-file", token, page, "--url-file", urlFile, "--max-requests=2", "--records", page}, out, errs)
+		done <- run(ctx, []string{"mdcasim", page, "--token-file", token, page, "--url-file", urlFile, "--max-requests=2", "--records", page, "--fault", "wrong-total@page=1"}, out, errs)
 	}()
 	var url string
 	select {
@@ -92,7 +92,7 @@ func TestServesUntilItsBound(t *testing.T) {
 	if got := out.buf.String(); got != url+"\n" {
 		t.Errorf("stdout %q, want the URL alone", got)
 	}
-	if !strings.Contains(errs.String(), "2 requests, 1 pages, 3 records") {
+	if !strings.Contains(errs.String(), "2 requests, 1 pages, 3 records") || !strings.Contains(errs.String(), "faults served: wrong-total 1\n") {
 		t.Errorf("stderr %q", errs)
 	}
 }
@@ -119,6 +119,20 @@ func TestWritesTruthAndRecords(t *testing.T) {
 	}
 }
 
+func TestTruthOfTheArchivedRoute(t *testing.T) {
+	args := []string{"mdcasim", "--now", "2026-11-20T12:00:00Z", "--count", "300", "--days", "60", "--door", "720h", "--truth", "-", "--truth-only"}
+	lines := func(more ...string) int {
+		var out, errs bytes.Buffer
+		if code := run(context.Background(), append(args, more...), &out, &errs); code != 0 {
+			t.Fatalf("exit %d: %s", code, &errs)
+		}
+		return bytes.Count(out.Bytes(), []byte("\n"))
+	}
+	if main, all := lines(), lines("--archived"); main == 0 || main > all*2/3 || all < 280 {
+		t.Errorf("%d records before the door, %d in the archive, of 300", main, all)
+	}
+}
+
 func TestMistakesAreSentencesOnStderr(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
@@ -140,7 +154,24 @@ func TestMistakesAreSentencesOnStderr(t *testing.T) {
 		{[]string{"--fault", "reset"}, 2, "KIND@page=N"},
 		{[]string{"--service", "1"}, 2, "service 1"},
 		{[]string{"--revisions", "2"}, 2, "between 0 and 1"},
-		{[]string{"--throttle-body", "html"}, 2, "throttle body"},
+		{[]string{"--throttle-body", "huge"}, 2, "throttle body"},
+		{[]string{"--retry-after", "soon"}, 2, "retry-after"},
+		{[]string{"--expensive-rate", "-2"}, 2, "expensive"},
+		{[]string{"--cursor-shape", "round"}, 2, "cursor shape"},
+		{[]string{"--ignore", "dates"}, 2, "filter \"dates\""},
+		{[]string{"--count-cap", "-1"}, 2, "cap of a count"},
+		{[]string{"--archive-reach", "-2"}, 2, "reach"},
+		{[]string{"--archive-cap", "-1"}, 2, "largest page"},
+		{[]string{"--archive-span", "-1h"}, 2, "span"},
+		{[]string{"--archived"}, 2, "--truth FILE"},
+		{[]string{"--visible-lag", "2h"}, 2, "visible lag"},
+		{[]string{"--broken-text", "2"}, 2, "broken text"},
+		{[]string{"--trickle", "-1s"}, 2, "trickle"},
+		{[]string{"--redirect-to", "here"}, 2, "want a URL"},
+		{[]string{"--connector", "10489"}, 2, "needs a time"},
+		{[]string{"--service", "26069"}, 2, "native feeds"},
+		{[]string{"--clock-speed", "2"}, 2, "needs --run"},
+		{[]string{"--now", "2026-01-02T00:00:00Z", "--run", "--clock-speed", "-1"}, 2, "above 0"},
 		{[]string{"--rate", "-1"}, 2, "rate"},
 		{[]string{"--max-requests", "-1"}, 2, "bounds"},
 		{[]string{"--start", "2026-01-02T00:00:00Z", "--end", "2026-01-01T00:00:00Z"}, 2, "not before"},

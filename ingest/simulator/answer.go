@@ -1,14 +1,10 @@
 package simulator
 
 import (
-	"context"
-	"crypto/tls"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
 )
 
 func (x *exchange) write(status int, contentType string, body []byte) {
@@ -17,6 +13,7 @@ func (x *exchange) write(status int, contentType string, body []byte) {
 	h := x.w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
+	x.record()
 	x.w.WriteHeader(status)
 	_, _ = x.w.Write(body) // a client that went away is no concern of ours
 }
@@ -52,183 +49,91 @@ func (x *exchange) html(status int, text string) {
 	x.write(status, "text/html; charset=utf-8", fmt.Appendf(nil, "<!DOCTYPE html>\n<html><head><title>%d</title>\n<script>var __ADALLOM_CONSTS = {\"status\": %d};</script></head>\n<body><h1>%d</h1><p>%s</p>%s</body></html>\n", status, status, status, text, more))
 }
 
-// throttle answers 429 with the reason phrase of the real thing, which
-// net/http cannot be told: the answer is written on the connection itself.
-func (x *exchange) throttle(wait time.Duration) {
-	seconds := max(1, int((wait+time.Second-1)/time.Second))
-	var body []byte
-	switch x.s.opt.Throttle.Body {
-	case ThrottleDetail:
-		body = fmt.Appendf(nil, `{"detail":"Request was throttled. Expected available in %d seconds."}`, seconds)
-	case ThrottleNested:
-		body = fmt.Appendf(nil, `{"error":{"code":"TooManyRequests","message":"You have sent too many requests. Try again in %d seconds."}}`, seconds)
-	}
-	if !x.s.opt.Throttle.NoRetryAfter {
-		x.w.Header().Set("Retry-After", strconv.Itoa(seconds))
-	}
-	x.w.Header().Set("Connection", "close")
-	conn := x.take()
-	if conn == nil {
-		x.write(http.StatusTooManyRequests, "application/json", body)
-		return
-	}
-	defer conn.Close()
-	x.note.Status = http.StatusTooManyRequests
-	x.sent = len(body)
-	x.w.Header().Set("Content-Type", "application/json")
-	x.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	var head headerText
-	_ = x.w.Header().Write(&head) // headerText.Write does not fail
-	_, _ = fmt.Fprintf(conn, "HTTP/1.1 429 TOO MANY REQUESTS\r\n%s\r\n%s", head, body)
-}
-
-type headerText []byte
-
-func (h *headerText) Write(p []byte) (int, error) {
-	*h = append(*h, p...)
-	return len(p), nil
-}
-
-// take takes the connection over from net/http; nil where there is none.
-func (x *exchange) take() net.Conn {
-	h, ok := x.w.(http.Hijacker)
-	if !ok {
-		return nil
-	}
-	conn, _, err := h.Hijack()
-	if err != nil {
-		return nil
-	}
-	return conn
-}
-
-// fail answers with a fault that needs no page.
-func (x *exchange) fail(kind FaultKind) {
-	switch kind {
-	case FaultStatus401:
-		x.detail(http.StatusUnauthorized, "Invalid token.")
-	case FaultStatus403:
-		x.detail(http.StatusForbidden, "Insufficient role based permission(s)")
-	case FaultStatus429:
-		x.throttle(2 * time.Second)
-	case FaultStatus500:
-		x.detail(http.StatusInternalServerError, "Internal server error.")
-	case FaultStatus502:
-		x.write(http.StatusBadGateway, "text/html", []byte("<html><body><h1>502 Bad Gateway</h1></body></html>\n"))
-	case FaultStatus503:
-		x.write(http.StatusServiceUnavailable, "text/html", []byte("<html><body><h1>503 Service Unavailable</h1></body></html>\n"))
-	case FaultStatus504:
-		x.write(http.StatusGatewayTimeout, "text/html", []byte("<html><body><h1>504 Gateway Time-out</h1></body></html>\n"))
-	case FaultHTML200:
-		x.html(http.StatusOK, "Sign in")
-	case FaultHTML500:
-		x.html(http.StatusInternalServerError, "Internal error")
-	case FaultRedirect:
-		x.w.Header().Set("Location", "https://portal.elsewhere.example/api/v1/activities/")
-		x.write(http.StatusFound, "text/html", []byte("<html><body>Found</body></html>\n"))
-	case FaultReset:
-		x.reset()
-	}
-}
-
-// reset ends the connection without an answer, so that the client sees a reset.
-func (x *exchange) reset() {
-	conn := x.take()
-	if conn == nil {
-		x.write(http.StatusBadGateway, "text/html", nil)
-		return
-	}
-	under := conn
-	if secure, ok := conn.(*tls.Conn); ok {
-		under = secure.NetConn() // without the farewell of TLS
-	}
-	if tcp, ok := under.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // makes Close send a reset
-	}
-	under.Close()
-}
-
 // answer writes a page, with the faults that were asked for.
 func (x *exchange) answer(q *query, p page) {
 	has := func(k FaultKind) bool { return slices.Contains(x.faults, k) }
-	dataNull := has(FaultNullData)
-	switch {
-	case has(FaultEmptyObject):
-		x.kind = answerPage
+	if has(FaultEmptyObject) {
+		x.met(FaultEmptyObject)
 		x.write(http.StatusOK, "application/json", []byte("{}"))
 		return
-	case has(FaultEmptyPage):
-		p.spots, p.hasNext, p.cursor = nil, true, q.unmoved()
-	case dataNull:
-		p.spots, p.hasNext, p.cursor = nil, true, q.unmoved()
 	}
-	if p.hasNext && has(FaultStuckCursor) {
-		p.cursor = q.unmoved()
-	}
-	if p.hasNext && has(FaultOverlap) && len(p.spots) > 1 {
-		p.cursor = q.moved(q.key(p.spots[len(p.spots)/2]))
-	}
-	if has(FaultNoCursor) {
-		p.hasNext, p.cursor = true, nil
-	}
-	if has(FaultEarlyEnd) {
-		p.hasNext, p.cursor = false, nil
-	}
-	if n := len(p.spots); n > 0 {
-		if has(FaultTwice) {
-			p.spots = slices.Insert(p.spots, n/2, p.spots[n/2])
-		}
-		if has(FaultDisorder) {
-			slices.Reverse(p.spots)
-		}
-		if has(FaultOutside) {
-			if s, ok := x.s.outsider(q); ok {
-				p.spots = slices.Insert(p.spots, n/2, s)
-			}
-		}
-	}
+	x.spoilEnd(q, &p)
+	x.spoilRows(q, &p)
 	if x.s.opt.Paging.WrongTotal || has(FaultWrongTotal) {
 		r := rng{derive(x.s.gen.seed, 300, uint64(x.note.Number))}
 		p.total = max(0, p.total*(80+r.n(41))/100+1+r.n(9))
 	}
 	noTotal := x.s.opt.Paging.NoTotal || has(FaultNoTotal) || q.asyncTotal
-
-	body := x.s.write(q, p, dataNull, noTotal)
-	x.kind = answerPage
-	x.note.Records, x.note.HasNext, x.note.Cursor = len(p.spots), p.hasNext, string(p.cursor)
 	switch {
-	case has(FaultCutJSON):
-		x.write(http.StatusOK, "application/json", body[:cutAt(body)])
-	case has(FaultShortBody):
-		x.partial(body, false)
-	case has(FaultStall):
-		x.partial(body, true)
-	default:
-		x.write(http.StatusOK, "application/json", body)
+	case has(FaultNoTotal):
+		x.met(FaultNoTotal)
+	case has(FaultWrongTotal) && !noTotal:
+		x.met(FaultWrongTotal)
 	}
+
+	body := x.s.write(q, p, has(FaultNullData), noTotal)
+	x.note.Records, x.note.HasNext, x.note.Cursor = len(p.spots), p.hasNext, string(p.cursor)
+	x.send(body)
 	x.s.buffers.Put(&body)
 }
 
-func cutAt(body []byte) int { return len(body) * 2 / 3 }
+// spoilEnd changes what a page says about its end. A fault that changes nothing,
+// as an early end on the last page, is not met.
+func (x *exchange) spoilEnd(q *query, p *page) {
+	on := func(k FaultKind, possible bool) bool {
+		if !possible || !slices.Contains(x.faults, k) {
+			return false
+		}
+		x.met(k)
+		return true
+	}
+	switch {
+	case on(FaultNullData, true), on(FaultEmptyPage, true):
+		p.spots, p.hasNext, p.cursor = nil, true, q.unmoved()
+	case q.scan && len(p.spots) > 0:
+		if to := q.towards(q.key(p.spots[0])); on(FaultEmptyMoved, to != nil) {
+			p.spots, p.hasNext, p.cursor = nil, true, to
+		}
+	}
+	if on(FaultStuckCursor, q.scan && p.hasNext) {
+		p.cursor = q.unmoved()
+	}
+	if on(FaultOverlap, q.scan && p.hasNext && len(p.spots) > 1) {
+		p.cursor = q.moved(q.key(p.spots[len(p.spots)/2]))
+	}
+	if on(FaultNoCursor, q.scan || !p.hasNext) {
+		p.hasNext, p.cursor = true, nil
+	}
+	if on(FaultEarlyEnd, p.hasNext) {
+		p.hasNext, p.cursor = false, nil
+	}
+}
 
-// partial sends two thirds of a body whose whole length it declared.
-func (x *exchange) partial(body []byte, hold bool) {
-	cut := cutAt(body)
-	x.note.Status = http.StatusOK
-	x.sent = cut
-	conn := x.take()
-	if conn == nil {
-		x.write(http.StatusOK, "application/json", body[:cut])
+// spoilRows changes the rows of a page.
+func (x *exchange) spoilRows(q *query, p *page) {
+	n := len(p.spots)
+	if n == 0 {
 		return
 	}
-	defer conn.Close()
-	_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: %s\r\nContent-Length: %d\r\n\r\n%s", x.w.Header().Get("Date"), len(body), body[:cut])
-	if hold {
-		// The client decides how long it waits: its leaving ends the read, and so
-		// does the end of the server.
-		defer context.AfterFunc(x.r.Context(), func() { conn.Close() })()
-		var b [1]byte
-		_, _ = conn.Read(b[:])
+	for _, k := range x.faults {
+		switch k {
+		case FaultTwice:
+			p.spots = slices.Insert(p.spots, n/2, p.spots[n/2])
+		case FaultDisorder:
+			if n < 2 {
+				continue
+			}
+			slices.Reverse(p.spots)
+		case FaultOutside:
+			s, ok := x.s.outsider(q)
+			if !ok {
+				continue
+			}
+			p.spots = slices.Insert(p.spots, n/2, s)
+		default:
+			continue
+		}
+		x.met(k)
 	}
 }
 
@@ -277,7 +182,7 @@ func (q *query) unmoved() []byte {
 // outsider finds a visible record that the query does not ask for.
 func (s *Simulator) outsider(q *query) (found spot, ok bool) {
 	s.index.byDate(q.door, q.now, false, func(at spot) bool {
-		if at.e.created <= q.now && !s.matches(q, at) {
+		if s.gen.shown(at.e) <= q.now && !s.matches(q, at) {
 			found, ok = at, true
 		}
 		return !ok

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -33,6 +34,7 @@ var apps = []app{
 	{11627, "Dropbox", 14, "d17ae5b3-c829-40f1-8a6e-42f90b37c518", "Dropbox Business"},
 	{10980, "Okta", 10, "2e86f4c1-5d93-4b07-a1e8-9c6b30d7f254", "Okta"},
 	{11599, "Amazon Web Services", 22, "7a41b0d6-e35c-4892-b6f7-1d08c9e2a537", "AWS IAM Identity Center"},
+	{26069, "Google Drive", 0, "", ""},
 }
 
 func appList() string {
@@ -84,24 +86,42 @@ type action struct {
 	appAt uint8 // position in apps
 	code  int64 // RecordType of Microsoft 365 audit
 	work  string
+	in    among
 }
+
+// among says which of the two sets of records an action belongs to: the connected
+// apps have one form for all of them, or, with Options.NativeFeeds, their own.
+type among uint8
+
+const (
+	inBoth among = iota
+	onlyPlain
+	onlyNative
+)
 
 // actions is the mix of a middling tenant. Weights are per 100,000 or so.
 var actions = buildActions()
 
+// actionsOf completes the actions of one app and feed.
+func actionsOf(app int64, f feed, value string, typ int64, code int64, work string, ops []action) []action {
+	list := slices.Clone(ops)
+	for i := range list {
+		a := &list[i]
+		a.app, a.feed, a.value, a.typ, a.code, a.work = app, f, value, typ, code, work
+		if a.name == "" {
+			a.name = "UNSPECIFIED"
+		}
+		if a.main == "" {
+			a.main = "basic"
+		}
+	}
+	return list
+}
+
 func buildActions() []action {
 	var list []action
 	add := func(app int64, f feed, value string, typ int64, code int64, work string, ops ...action) {
-		for _, a := range ops {
-			a.app, a.feed, a.value, a.typ, a.code, a.work = app, f, value, typ, code, work
-			if a.name == "" {
-				a.name = "UNSPECIFIED"
-			}
-			if a.main == "" {
-				a.main = "basic"
-			}
-			list = append(list, a)
-		}
+		list = append(list, actionsOf(app, f, value, typ, code, work, ops)...)
 	}
 	files := []action{
 		{op: "FileAccessed", weight: 3600},
@@ -292,6 +312,13 @@ func buildActions() []action {
 			action{op: "PermissionGranted", weight: 6, admin: true},
 		)
 	}
+	for i := range list {
+		if list[i].replaced() {
+			list[i].in = onlyPlain
+		}
+	}
+	// Behind the others: their positions order ties, and so are part of a seed's bytes.
+	list = append(list, nativeActions()...)
 	for i := range list {
 		for at := range apps {
 			if apps[at].id == list[i].app {

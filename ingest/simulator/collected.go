@@ -1,5 +1,7 @@
 package simulator
 
+import "strings"
+
 // collected writes what the collector noted: one member per feed.
 func (d *draft) collected(o *out) {
 	arrived := max(d.e.ts, d.e.created-60_000-int64(d.key%20_000))
@@ -37,6 +39,8 @@ func (d *draft) collected(o *out) {
 		o.str("resourceType", "deployments")
 		o.str("subscriptionId", d.subscription())
 		o.end()
+	case d.act.in == onlyNative:
+		d.collectedNative(o, arrived)
 	}
 	o.end()
 }
@@ -68,6 +72,24 @@ func (d *draft) collectedDirectory(o *out) {
 	o.str("DisplayNameOldValue", "[]")
 }
 
+// proxied is the host and path that went through session control.
+func (d *draft) proxied() (host, path string) {
+	if d.act.in == onlyNative && d.app.id != 20892 {
+		return strings.ToLower(strings.ReplaceAll(d.app.name, " ", "-")) + ".apps.example", "/file/" + d.file.id
+	}
+	return "contoso.sharepoint.example", "/sites/" + d.file.site + "/_layouts/15/download.aspx"
+}
+
+// taken is what session control did.
+func (d *draft) taken() string {
+	if d.act.in == onlyNative {
+		return takenActions[d.key%uint64(len(takenActions))]
+	}
+	return either(d.key&7 == 0, "block", "proxy")
+}
+
+var takenActions = []string{"proxy", "proxy", "proxy", "proxy", "BypassProxy", "block", "protect", "encrypt", "encryptionFailed", "verify", "verified", "decrypt"}
+
 // session writes what only session control knows.
 func (d *draft) session(o *out) {
 	o.obj("session")
@@ -78,18 +100,19 @@ func (d *draft) session(o *out) {
 	o.int("targetPort", 443)
 	o.end()
 	o.obj("http")
-	o.str("httpMethod", either(d.act.op == "SessionUpload", "POST", "GET"))
-	o.str("httpPath", "/sites/"+d.file.site+"/_layouts/15/download.aspx")
+	host, path := d.proxied()
+	o.str("httpMethod", either(d.act.name == "UPLOAD_FILE", "POST", "GET"))
+	o.str("httpPath", path)
 	o.str("httpReferer", d.file.siteURL)
 	o.guid("requestId", newGUID(d.key+6))
 	o.end()
 	o.b = append(o.b, `"protocols":{"HTTP":true,"SSL":true},`...)
 	o.obj("host")
-	o.str("name", "contoso.sharepoint.example.mcas.example")
+	o.str("name", host+".mcas.example")
 	o.end()
-	o.str("serviceHostName", "contoso.sharepoint.example")
+	o.str("serviceHostName", host)
 	o.str("targetAppLoginUrl", "https://login.contoso.example/")
-	taken := either(d.key&7 == 0, "block", "proxy")
+	taken := d.taken()
 	o.arr("performedActionNamesSet")
 	o.elemStr(taken)
 	o.stop()

@@ -132,9 +132,12 @@ func digest(seed uint64, filters []byte) uint64 {
 	if err != nil {
 		return 0
 	}
-	h := seed
+	return hashText(seed, text)
+}
+
+func hashText(seed uint64, text []byte) uint64 {
 	for _, b := range text {
-		h = mix(h ^ uint64(b))
+		seed = mix(seed ^ uint64(b))
 	}
-	return h
+	return seed
 }

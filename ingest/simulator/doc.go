@@ -27,8 +27,8 @@
 // Equal Options give equal bytes, on every machine. A scan that follows
 // nextQueryFilters from the first page to the one without it delivers every
 // visible record that its filters admit, at least once, unless a switch in
-// Options asks for trouble. All that a Fault does it does to the numbered
-// request and to no other.
+// Options asks for trouble. All that a Fault does it does to the requests it
+// names and to no other; Stats.Served counts what it has done.
 //
 // # How a page is cut
 //
@@ -38,7 +38,39 @@
 // caller's own filters is moved onto that millisecond, inclusively, so that the
 // next page begins with the whole of it. If one millisecond fills the page, the
 // page is made longer until the millisecond is whole, and the bound steps past
-// it. Cursor has the switches for servers that do otherwise.
+// it. Cursor has the switches for servers that do otherwise, and the shapes in
+// which the bound is written.
+//
+// # Routes
+//
+//	.../activities/                 list and scan; nothing older than Options.Door
+//	.../activities/<pk>/            one record
+//	.../activities/<pk>/feedback    refused, and counted: nobody may call it
+//	.../activities/count/           how many match
+//	.../archived_activities/        Options.Archive.Span back: no scan, one week at a
+//	                                time as a list of ranges, few filters, pages by
+//	                                skip, ties in another order on every call
+//	.../archived_activities/count/
+//
+// all below /api/v1 and /cas/api/v1.
+//
+// # Trouble, and where its switch is
+//
+//	answers that are no page            Faults: statuses, HTML, redirects, resets
+//	pages that break on the way         Faults: cut, reset, stall, trickle, byte-order mark
+//	pages that lie                      Faults: empty, no end, early end, overlap, disorder ...
+//	the same question answered so again Fault.Times, with Every or Rate
+//	429 and its forms                   RatePerMinute, Throttle
+//	cursors                             Cursor
+//	caps, totals, ignored filters       Paging
+//	gzip, chunks                        Wire
+//	records that are hard to read       BadRecords, BrokenText, Huge, and some oddity in one of fifteen
+//	records that are hard to page       Pile, Revisions
+//	records that come late              always; Connector brings a week at once; VisibleLag
+//	times                               Clock (Running is one that runs fast), DateSkew, Door
+//
+// The truth (Expected, and ExpectedArchived for the archived route) is what is
+// visible by the Clock at that moment, whatever trouble there is.
 //
 // # What is assumed
 //
@@ -52,4 +84,8 @@
 // find them absent. A revision does not replace what it revises: both are
 // served. Of the payloads of one _id the one with the greatest created is
 // current (absent counts lowest); then the greatest XXH3-64 as a signed number.
+// Of a key that is repeated in a record the first one is meant. The archived
+// route is sorted by date only; skip and limit reach as far there as on a plain
+// list; several ranges must lie within one week together. searchedSince is the
+// oldest event time looked at.
 package simulator

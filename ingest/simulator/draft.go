@@ -23,6 +23,7 @@ type draft struct {
 	record guid // Id of the upstream record
 	odd    oddity
 	bad    uint64 // which kind of unusable row; 0 is a good one
+	broken uint64 // which kind of broken text; 0 is none
 	huge   bool
 
 	file   document
@@ -52,6 +53,9 @@ func (g *generator) draft(d *draft, s spot) {
 	d.result = d.outcome()
 	d.setObject()
 	d.huge = mix(d.key+78)>>32 < g.huge
+	if flags := mix(d.key + 79); flags>>32 < g.broken {
+		d.broken = 1 + flags%brokenKinds
+	}
 }
 
 // sketch draws who did what, where and with what: enough for most filters, and
@@ -192,7 +196,11 @@ func (d *draft) makeID() string {
 	case 2: // old examples of the documents
 		return string(appendHex(dst, d.key, 24))
 	}
-	switch d.act.feed {
+	f := d.act.feed
+	if f == feedConnector && d.act.in == onlyNative {
+		f = feedGoogle // the connectors of 2026 name their app
+	}
+	switch f {
 	case feedGoogle:
 		dst = append(appendHex(dst, d.key, 64), '_')
 		return string(strconv.AppendInt(dst, d.app.id, 10))

@@ -40,54 +40,6 @@ func TestCredential(t *testing.T) {
 	}
 }
 
-func TestRateLimitFollowsItsClock(t *testing.T) {
-	clock := now
-	o := simulator.Options{Count: 10, RatePerMinute: simulator.DefaultRate, RateClock: func() time.Time { return clock }}
-	s := newSim(t, o)
-	c := client{t: t, s: s}
-	for i := range simulator.DefaultRate {
-		if a := c.do("GET", "/api/v1/activities/nothing/", "", ""); a.Status != 404 {
-			t.Fatalf("request %d: %d", i, a.Status)
-		}
-		clock = clock.Add(time.Second)
-	}
-	a := c.post(`{}`)
-	if a.Status != 429 || a.Header.Get("Retry-After") != "30" || string(a.Body) != `{"detail":"Request was throttled. Expected available in 30 seconds."}` {
-		t.Errorf("over the limit: %d, Retry-After %q, %s", a.Status, a.Header.Get("Retry-After"), a.Body)
-	}
-	clock = clock.Add(29 * time.Second)
-	if a := c.post(`{}`); a.Status != 429 {
-		t.Errorf("too early: %d", a.Status)
-	}
-	clock = clock.Add(time.Second)
-	if a := c.post(`{}`); a.Status != 200 {
-		t.Errorf("after the wait: %d", a.Status)
-	}
-	if a := c.post(`{}`); a.Status != 429 {
-		t.Errorf("only one came free: %d", a.Status)
-	}
-	if st := s.Stats(); st.Throttled != 3 {
-		t.Errorf("%d throttled, want 3", st.Throttled)
-	}
-
-	o.RatePerMinute = 1
-	o.Throttle = simulator.Throttle{NoRetryAfter: true, Body: simulator.ThrottleNested}
-	s = newSim(t, o)
-	c = client{t: t, s: s}
-	c.post(`{}`)
-	a = c.post(`{}`)
-	if a.Status != 429 || a.Header.Get("Retry-After") != "" || !strings.HasSuffix(string(a.Body), `60 seconds."}}`) {
-		t.Errorf("nested: %d %v %s", a.Status, a.Header, a.Body)
-	}
-	o.Throttle.Body = simulator.ThrottleEmpty
-	s = newSim(t, o)
-	c = client{t: t, s: s}
-	c.post(`{}`)
-	if a = c.post(`{}`); a.Status != 429 || len(a.Body) != 0 {
-		t.Errorf("empty: %d %q", a.Status, a.Body)
-	}
-}
-
 // startAt serves over a real connection.
 func startAt(t *testing.T, o simulator.Options) *simulator.Server {
 	t.Helper()
@@ -123,27 +75,13 @@ func overWire(t *testing.T, srv *simulator.Server) (*http.Response, []byte, erro
 	return res, body, err
 }
 
-func TestThrottledAnswerOnTheWire(t *testing.T) {
-	srv := startAt(t, simulator.Options{Count: 50, RatePerMinute: 1})
-	if _, _, err := overWire(t, srv); err != nil {
-		t.Fatal(err)
-	}
-	res, body, err := overWire(t, srv)
-	if err != nil || res.Status != "429 TOO MANY REQUESTS" || res.Header.Get("Retry-After") != "60" || !json.Valid(body) {
-		t.Errorf("%v %v %s", err, res, body)
-	}
-	if want := now.Format(http.TimeFormat); res.Header.Get("Date") != want {
-		t.Errorf("Date %q, want %q", res.Header.Get("Date"), want)
-	}
-}
-
 func TestEachFaultMeetsExactlyOneRequest(t *testing.T) {
 	for _, kind := range simulator.FaultKinds {
 		if kind == simulator.FaultStall || kind == simulator.FaultOutside {
 			continue // one needs a client that gives up, one a query with bounds: tests of their own
 		}
 		t.Run(string(kind), func(t *testing.T) {
-			srv := startAt(t, simulator.Options{Seed: 2, Count: 300, Faults: []simulator.Fault{{Kind: kind, Page: 2}}})
+			srv := startAt(t, simulator.Options{Seed: 2, Count: 300, Faults: []simulator.Fault{{Kind: kind, Page: 2}}, Wire: simulator.Wire{Trickle: time.Millisecond}})
 			sound := func(res *http.Response, body []byte, err error) bool {
 				var a answer
 				return err == nil && res.StatusCode == 200 && json.Unmarshal(body, &a) == nil && len(a.Data) == 49 && a.Next != nil && a.Total != nil && *a.Total == len(truth(srv.Simulator))
@@ -154,15 +92,16 @@ func TestEachFaultMeetsExactlyOneRequest(t *testing.T) {
 			}
 			res, body, err := overWire(t, srv)
 			checkFault(t, kind, first, res, body, err)
-			if string(body) == string(first) && kind != simulator.FaultStuckCursor {
+			if string(body) == string(first) && kind != simulator.FaultStuckCursor && kind != simulator.FaultTrickle {
 				t.Error("the answer is as if nothing had happened")
 			}
 			res, body, err = overWire(t, srv)
 			if !sound(res, body, err) || string(body) != string(first) {
 				t.Errorf("third: %v %.200s", err, body)
 			}
-			if st := srv.Stats(); st.Faults != 1 || st.Requests != 3 {
-				t.Errorf("%d faults in %d requests", st.Faults, st.Requests)
+			st := srv.Stats()
+			if diff := cmp.Diff(map[simulator.FaultKind]int{kind: 1}, st.Served); diff != "" || st.Faults != 1 || st.Requests != 3 {
+				t.Errorf("%d faults in %d requests, served %s", st.Faults, st.Requests, diff)
 			}
 		})
 	}
@@ -171,7 +110,8 @@ func TestEachFaultMeetsExactlyOneRequest(t *testing.T) {
 // checkFault says what the client of each fault must see.
 func checkFault(t *testing.T, kind simulator.FaultKind, first []byte, res *http.Response, body []byte, err error) {
 	t.Helper()
-	if kind == simulator.FaultReset || kind == simulator.FaultShortBody {
+	switch kind {
+	case simulator.FaultReset, simulator.FaultShortBody, simulator.FaultCutChunked, simulator.FaultResetBody:
 		if err == nil {
 			t.Fatalf("no error, status %d", res.StatusCode)
 		}
@@ -181,7 +121,7 @@ func checkFault(t *testing.T, kind simulator.FaultKind, first []byte, res *http.
 		t.Fatal(err)
 	}
 	var a answer
-	if e := json.Unmarshal(body, &a); kind == simulator.FaultCutJSON && e == nil {
+	if e := json.Unmarshal(body, &a); (kind == simulator.FaultCutJSON || kind == simulator.FaultCutClosed) && e == nil {
 		t.Fatal("the JSON is whole")
 	}
 	var sound answer
@@ -199,8 +139,28 @@ func checkFault(t *testing.T, kind simulator.FaultKind, first []byte, res *http.
 		ok = res.StatusCode == 200 && strings.Contains(string(body), "__ADALLOM_CONSTS")
 	case simulator.FaultHTML500:
 		ok = res.StatusCode == 500 && strings.Contains(string(body), "contact support")
+	case simulator.FaultStatus400:
+		ok = strings.Contains(string(body), "CONSOLE_FORMS_NOT_VALID_VALUE")
+	case simulator.FaultKeySet401:
+		ok = res.StatusCode == 401 && string(body) == `{"detail":"Invalid JSON Web Key Set"}`
+	case simulator.FaultStatus404:
+		ok = strings.Contains(string(body), "__ADALLOM_CONSTS") && strings.Contains(string(body), "Page not found")
+	case simulator.FaultHTML429:
+		ok = res.Status == "429 TOO MANY REQUESTS" && strings.HasPrefix(string(body), "<html>") && res.Header.Get("Retry-After") == ""
 	case simulator.FaultRedirect:
 		ok = res.StatusCode == 302 && res.Header.Get("Location") != ""
+	case simulator.FaultRedirect307:
+		ok = res.StatusCode == 307 && res.Header.Get("Location") != ""
+	case simulator.FaultCutJSON:
+		ok = res.ContentLength == int64(len(body))
+	case simulator.FaultCutClosed:
+		ok = res.ContentLength == -1 && len(res.TransferEncoding) == 0
+	case simulator.FaultTrickle:
+		ok = string(body) == string(first)
+	case simulator.FaultMark:
+		ok = string(body) == "\xef\xbb\xbf"+string(first)
+	case simulator.FaultEmptyMoved:
+		ok = len(a.Data) == 0 && more && string(a.Next) > string(sound.Next)
 	case simulator.FaultEmptyPage:
 		ok = len(a.Data) == 0 && more && string(a.Next) == "{}"
 	case simulator.FaultNullData:
@@ -260,46 +220,6 @@ func TestStallEndsWhenTheClientLeaves(t *testing.T) {
 	}
 	if err := conn.Close(); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestFaultPlaces(t *testing.T) {
-	statuses := func(faults ...simulator.Fault) []int {
-		s := newSim(t, simulator.Options{Seed: 2, Count: 20, Faults: faults})
-		var list []int
-		for i := range 6 {
-			c := client{t: t, s: s}
-			if i == 1 {
-				list = append(list, c.do("GET", "/api/v1/activities/x/", "", "").Status)
-				continue
-			}
-			list = append(list, c.post(`{}`).Status)
-		}
-		return list
-	}
-	for _, c := range []struct {
-		text string
-		want []int
-	}{
-		{"status-503@request=2", []int{200, 503, 200, 200, 200, 200}},
-		{"status-503@request=3,times=2", []int{200, 404, 503, 503, 200, 200}},
-		{"status-503@page=2", []int{200, 404, 503, 200, 200, 200}},
-		{"status-503@page=3,times=-1", []int{200, 404, 200, 503, 503, 503}},
-		{"status-503@every=2", []int{200, 404, 503, 200, 503, 200}},
-		{"status-503@rate=1", []int{503, 404, 503, 503, 503, 503}},
-	} {
-		f, err := simulator.ParseFault(c.text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(c.want, statuses(f)); diff != "" {
-			t.Errorf("%s: %s", c.text, diff)
-		}
-	}
-	for _, text := range []string{"", "status-503", "nonsense@page=1", "reset@page=0", "reset@page=1,request=2", "reset@rate=2", "reset@page=x", "reset@page=1,times=-2"} {
-		if f, err := simulator.ParseFault(text); err == nil {
-			t.Errorf("%q is taken as %+v", text, f)
-		}
 	}
 }
 
@@ -365,6 +285,13 @@ func TestFetchGivesTheExactRecord(t *testing.T) {
 	}
 	if a := c.do("GET", "/api/v1/alerts/", "", ""); a.Status != 404 {
 		t.Errorf("other route: %d", a.Status)
+	}
+}
+
+func TestRedirectsGoWhereTheOptionsSay(t *testing.T) {
+	s := newSim(t, simulator.Options{Count: 1, RedirectTo: "http://127.0.0.1:9/x", Faults: []simulator.Fault{{Kind: simulator.FaultRedirect307, Request: 1}}})
+	if a := (client{t: t, s: s}).post(`{}`); a.Status != 307 || a.Header.Get("Location") != "http://127.0.0.1:9/x" {
+		t.Errorf("%d %v", a.Status, a.Header)
 	}
 }
 

@@ -16,6 +16,7 @@ type filter struct {
 	date, saved span
 	services    []condition // decided without a look at the record
 	rest        []condition
+	bounded     bool // it names a date or a service, applied or not
 }
 
 // span bounds a time: lo <= t <= hi, and t lies in one interval of each list.
@@ -47,7 +48,9 @@ func (s *span) within(list []interval) {
 		lo, hi = min(lo, i.lo), max(hi, i.hi)
 	}
 	s.lo, s.hi = max(s.lo, lo), min(s.hi, hi)
-	s.lists = append(s.lists, list)
+	if len(list) > 1 {
+		s.lists = append(s.lists, list)
+	}
 }
 
 // condition is one operator of one field.
@@ -109,10 +112,13 @@ func operatorAllowed(field, op string) bool {
 	return slices.Contains(strings.Fields(operators[field]), op)
 }
 
-// parseFilter reads a filters object. Unknown names are refused or, with
-// lenient, passed over; extra is a member that is no filter.
-func parseFilter(text []byte, nowMS int64, lenient bool, extra string) (*filter, error) {
-	f := &filter{date: everything(), saved: everything()}
+func newFilter() *filter { return &filter{date: everything(), saved: everything()} }
+
+// parseFilter reads a filters object. Unknown names are refused or passed over,
+// those to be ignored are checked and not applied, as the caps say; extra is a
+// member that is no filter.
+func parseFilter(text []byte, nowMS int64, caps Paging, extra string) (*filter, error) {
+	f, unused := newFilter(), newFilter()
 	if len(bytes.TrimSpace(text)) == 0 {
 		return f, nil
 	}
@@ -125,10 +131,14 @@ func parseFilter(text []byte, nowMS int64, lenient bool, extra string) (*filter,
 			continue
 		}
 		if operators[m.key] == "" {
-			if lenient {
+			if caps.IgnoreUnknown {
 				continue
 			}
 			return nil, &invalid{m.key}
+		}
+		to := f
+		if caps.ignores(m.key) {
+			to = unused
 		}
 		ops, err := parseMembers(m.value)
 		if err != nil {
@@ -136,14 +146,15 @@ func parseFilter(text []byte, nowMS int64, lenient bool, extra string) (*filter,
 		}
 		for _, o := range ops {
 			if !operatorAllowed(m.key, o.key) {
-				if lenient {
+				if caps.IgnoreUnknown {
 					continue
 				}
 				return nil, &invalid{o.key}
 			}
-			if err := f.add(m.key, o.key, o.value, nowMS); err != nil {
+			if err := to.add(m.key, o.key, o.value, nowMS); err != nil {
 				return nil, err
 			}
+			f.bounded = f.bounded || m.key == "date" || m.key == "service"
 		}
 	}
 	return f, nil

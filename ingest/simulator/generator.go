@@ -1,8 +1,13 @@
 package simulator
 
-import "math"
+import (
+	"fmt"
+	"math"
+	"slices"
+)
 
-// longestDelay bounds the time from event to save of a generated record.
+// longestDelay bounds the time from event to save of a generated record that
+// comes the usual way, ms.
 const longestDelay = 8 * 24 * hourMS
 
 // generator makes records from the seed. It holds no state that changes: all
@@ -13,17 +18,21 @@ type generator struct {
 	co      *company
 	allowed []int // positions in actions
 	byUse   alias
+	others  alias // byUse without the service of Options.Connector
 	static  []staticRecord
 
-	revisions, bad, huge uint64 // thresholds for a 32-bit draw
+	revisions, bad, broken, huge uint64 // thresholds for a 32-bit draw
+
+	longest int64 // from event until shown, at most, ms
 }
 
-func newGenerator(opt Options) *generator {
+func newGenerator(opt Options) (*generator, error) {
 	g := &generator{
 		opt:       opt,
 		seed:      derive(opt.Seed, uint64(opt.TenantID)),
 		revisions: threshold(opt.Revisions),
 		bad:       threshold(opt.BadRecords),
+		broken:    threshold(opt.BrokenText),
 		huge:      threshold(opt.Huge),
 	}
 	g.co = newCompany(derive(g.seed, 100), opt.TenantID)
@@ -31,15 +40,33 @@ func newGenerator(opt Options) *generator {
 	for _, id := range opt.Services {
 		wanted[id] = true
 	}
-	var weights []uint64
+	var weights, others []uint64
 	for i, a := range actions {
+		if a.in == onlyNative && !opt.NativeFeeds || a.in == onlyPlain && opt.NativeFeeds {
+			continue
+		}
 		if len(wanted) == 0 || wanted[a.app] {
 			g.allowed = append(g.allowed, i)
 			weights = append(weights, a.weight)
+			if a.app == opt.Connector.Service {
+				a.weight = 0
+			}
+			others = append(others, a.weight)
 		}
 	}
+	if len(weights) == 0 {
+		return nil, fmt.Errorf("services %v have records only with native feeds", opt.Services)
+	}
 	g.byUse = newAlias(weights)
-	return g
+	g.longest = longestDelay + opt.VisibleLag.Milliseconds()
+	if opt.Connector.on() {
+		if slices.Max(others) == 0 {
+			return nil, fmt.Errorf("connector: service %d is the only one, and has no records before it is connected", opt.Connector.Service)
+		}
+		g.others = newAlias(others)
+		g.longest += opt.Connector.longest()
+	}
+	return g, nil
 }
 
 func threshold(share float64) uint64 { return uint64(math.Round(share * (1 << 32))) }
@@ -52,6 +79,8 @@ const (
 	streamID
 	streamTrip
 	streamGroup
+	streamConnector
+	streamLag
 )
 
 func (g *generator) source(stream uint64, hour int64, n uint32) rng {
@@ -100,10 +129,15 @@ func (g *generator) entries(b *bucket) []entry {
 				e.created = middle + 60_000 + int64(r.n(300_000))
 			}
 		}
+		if g.opt.Connector.on() {
+			g.connect(b, &e)
+		}
+		e.lag = g.lag(b, e)
 		list = append(list, e)
 		if r.next()>>32 < g.revisions {
 			e.rev = 1
 			e.created += 600_000 + int64(r.n(20*hourMS))
+			e.lag = g.lag(b, e)
 			list = append(list, e)
 		}
 	}
@@ -122,6 +156,29 @@ func delay(r *rng) int64 {
 	default:
 		return 24*hourMS + int64(r.n(6*24*hourMS))
 	}
+}
+
+// lag draws how long a record stays hidden after its save, in parts of VisibleLag.
+func (g *generator) lag(b *bucket, e entry) uint8 {
+	if g.opt.VisibleLag == 0 {
+		return 0
+	}
+	r := g.source(streamLag, b.hour, e.n|uint32(e.rev)<<31)
+	if !r.percent(20) {
+		return 0
+	}
+	return uint8(1 + r.n(lagParts))
+}
+
+// lagParts is how many steps VisibleLag is drawn in: a lag fits into a byte.
+const lagParts = 255
+
+// shown is when a record is to be seen, ms.
+func (g *generator) shown(e *entry) int64 {
+	if e.lag == 0 {
+		return e.created
+	}
+	return e.created + int64(e.lag)*g.opt.VisibleLag.Milliseconds()/lagParts
 }
 
 // tie orders records that share a millisecond: arbitrary, but always the same.

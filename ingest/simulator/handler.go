@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -26,7 +25,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{s: s, w: w, r: r, body: body, now: now}
 	x.note = Request{Number: number, Time: now, Method: r.Method, Path: r.URL.Path}
 	w.Header().Set("Date", now.Add(s.opt.DateSkew).UTC().Format(http.TimeFormat))
-	defer func() { s.log.done(x.note, x.sent, x.kind) }()
+	defer x.record() // of an answer that never came
 	if s.opt.Latency > 0 {
 		wait := time.NewTimer(s.opt.Latency)
 		defer wait.Stop()
@@ -36,21 +35,17 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	route, pk := splitRoute(r.URL.Path)
-	list := route == routeList && (r.Method == http.MethodGet || r.Method == http.MethodPost)
 	pageNumber := 0
-	if list {
+	if route.pages() && route.takes(r.Method) {
 		pageNumber = s.log.nextPage()
 	}
-	for _, f := range s.opt.Faults {
-		if !f.hits(s.gen.seed, number, pageNumber) {
-			continue
-		}
-		x.note.Fault = f.Kind
-		if !f.Kind.ofPage() {
-			x.fail(f.Kind)
+	for _, kind := range s.faultsOf(x, number, pageNumber) {
+		x.note.Fault = kind
+		if !kind.ofPage() {
+			x.fail(kind)
 			return
 		}
-		x.faults = append(x.faults, f.Kind)
+		x.faults = append(x.faults, kind)
 	}
 	judged := s.knows(r.Header.Get("Authorization"))
 	switch {
@@ -94,19 +89,45 @@ const (
 	routeList
 	routeRecord
 	routeFeedback
+	routeCount
+	routeArchived
+	routeArchivedCount
 )
+
+func (r routeKind) pages() bool    { return r == routeList || r == routeArchived }
+func (r routeKind) archived() bool { return r == routeArchived || r == routeArchivedCount }
+
+// takes says whether a route has the method.
+func (r routeKind) takes(method string) bool {
+	switch r {
+	case routeRecord:
+		return method == http.MethodGet
+	case routeList:
+		return method == http.MethodGet || method == http.MethodPost
+	}
+	return method == http.MethodPost
+}
 
 // splitRoute reads a path; pk is the record's id where there is one.
 func splitRoute(path string) (routeKind, string) {
-	path = strings.TrimPrefix(path, "/cas")
-	rest, ok := strings.CutPrefix(path, "/api/v1/activities")
-	if !ok || rest != "" && rest[0] != '/' {
-		return routeNone, ""
-	}
+	rest, ok := strings.CutPrefix(strings.TrimPrefix(path, "/cas"), "/api/v1/")
+	collection, rest, _ := strings.Cut(rest, "/")
 	rest = strings.Trim(rest, "/")
-	switch id, after, deeper := strings.Cut(rest, "/"); {
+	id, after, deeper := strings.Cut(rest, "/")
+	switch {
+	case !ok:
+	case collection == "archived_activities":
+		switch rest {
+		case "":
+			return routeArchived, ""
+		case "count":
+			return routeArchivedCount, ""
+		}
+	case collection != "activities":
 	case rest == "":
 		return routeList, ""
+	case rest == "count":
+		return routeCount, ""
 	case !deeper:
 		return routeRecord, id
 	case after == "feedback":
@@ -120,7 +141,9 @@ type answerKind uint8
 const (
 	answerOther answerKind = iota
 	answerPage
+	answerArchived
 	answerRecord
+	answerCount
 	answerFeedback
 )
 
@@ -135,6 +158,8 @@ type exchange struct {
 	note   Request
 	kind   answerKind
 	sent   int
+
+	recorded bool
 }
 
 func (x *exchange) route(route routeKind, pk string) {
@@ -142,25 +167,33 @@ func (x *exchange) route(route routeKind, pk string) {
 	case route == routeFeedback:
 		x.kind = answerFeedback
 		x.detail(http.StatusForbidden, "Insufficient role based permission(s)")
-	case route == routeNone:
+	case route == routeNone, route.archived() && x.s.opt.Archive.Closed:
 		x.html(http.StatusNotFound, "Page not found")
-	case method != http.MethodGet && (method != http.MethodPost || route != routeList):
+	case !route.takes(method):
 		x.w.Header().Set("Allow", "GET, POST, HEAD, OPTIONS")
 		x.detail(http.StatusMethodNotAllowed, "Method \""+method+"\" not allowed.")
 	case route == routeRecord:
 		x.fetch(pk)
+	case route == routeCount, route == routeArchivedCount:
+		x.count(route.archived())
+	case route == routeArchived:
+		x.archived()
 	default:
 		x.list()
 	}
 }
 
-func (x *exchange) withinRate() bool {
-	wait, ok := x.s.limit.admit()
-	if !ok {
-		x.throttle(wait)
+// record enters the request into the statistics, once, before the client can
+// know that it was answered: who has an answer finds it counted.
+func (x *exchange) record() {
+	if !x.recorded && x.note.Number > 0 {
+		x.recorded = true
+		x.s.log.done(x.note, x.sent, x.kind)
 	}
-	return ok
 }
+
+// met notes that a fault had its effect.
+func (x *exchange) met(kind FaultKind) { x.note.Met = append(x.note.Met, kind) }
 
 func (x *exchange) fetch(pk string) {
 	body, ok := x.s.find(pk)
@@ -169,133 +202,41 @@ func (x *exchange) fetch(pk string) {
 		return
 	}
 	x.kind = answerRecord
-	x.write(http.StatusOK, "application/json", body)
+	x.send(body)
 }
 
 // list answers a page.
 func (x *exchange) list() {
-	q, err := x.query()
-	var bad *invalid
-	if errors.As(err, &bad) {
-		x.refuse(bad.value)
+	q, ok := x.ask(false)
+	if !ok {
 		return
 	}
 	var p page
 	if q.scan {
 		p = x.s.scanPage(q)
 	} else {
-		p = x.s.cut(q)
+		p = cut(q, func(f func(spot) bool) { x.s.walk(q, f) })
 	}
 	if q.scan && !p.hasNext {
 		p.total = len(p.spots)
 	} else {
 		p.total = x.s.count(q)
 	}
+	x.kind = answerPage
 	x.answer(q, p)
 }
 
-// query reads the request, and holds it to the caps.
-func (x *exchange) query() (*query, error) {
-	req, err := readRequest(x.r, x.body)
-	if err != nil {
-		return nil, err
+// ask reads the query, or answers why it is not served.
+func (x *exchange) ask(archived bool) (*query, bool) {
+	read := x.query
+	if archived {
+		read = x.archivedQuery
 	}
-	x.note.Filters = string(req.filters)
-	if err := x.s.checkCursor(req); err != nil {
-		return nil, err
+	q, err := read()
+	var bad *invalid
+	if errors.As(err, &bad) {
+		x.refuse(bad.value)
+		return nil, false
 	}
-	if err := x.s.capLimit(req, x.r.Method); err != nil {
-		return nil, err
-	}
-	now := x.now.UnixMilli()
-	extra := ""
-	if x.s.opt.Cursor.Extra {
-		extra = extraMember
-	}
-	f, err := parseFilter(req.filters, now, x.s.opt.Paging.IgnoreUnknown, extra)
-	if err != nil {
-		return nil, err
-	}
-	q := &query{listRequest: req, filter: f, now: now, door: firstTime}
-	if x.s.opt.Door > 0 {
-		q.door = now - x.s.opt.Door.Milliseconds()
-	}
-	x.note.Scan, x.note.Limit, x.note.Skip = q.scan, q.limit, q.skip
-	x.note.SortField = either(q.saved, "created", "date")
-	x.note.SortDirection = either(q.ascending, "asc", "desc")
-	return q, nil
-}
-
-const firstTime = -1 << 62
-
-// plainReach is how far skip and limit together may reach into a plain list.
-const plainReach = 5000
-
-func (s *Simulator) capLimit(req *listRequest, method string) error {
-	standard, most := 100, s.opt.Paging.PlainCap
-	if req.scan {
-		standard, most = 500, s.opt.Paging.ScanCap
-		if method == http.MethodGet {
-			most = s.opt.Paging.ScanGetCap
-		}
-		req.skip = 0
-	}
-	switch {
-	case !req.hasLimit:
-		req.limit = min(standard, most)
-	case req.limit >= 1 && req.limit <= most:
-	case s.opt.Paging.Refuse:
-		return &invalid{strconv.Itoa(req.limit)}
-	case req.limit == 0:
-		req.limit = min(standard, most)
-	default:
-		req.limit = most
-	}
-	if !req.scan && req.skip+req.limit > plainReach {
-		if !s.opt.Paging.EmptyBeyond {
-			return &invalid{strconv.Itoa(req.skip)}
-		}
-		req.limit = max(0, plainReach-req.skip)
-	}
-	return nil
-}
-
-// checkCursor applies the switches that refuse a cursor.
-func (s *Simulator) checkCursor(req *listRequest) error {
-	c := s.opt.Cursor
-	if !c.RequireExtra && c.RefuseAt == 0 || !req.scan {
-		return nil
-	}
-	rest, had := withoutExtra(req.filters)
-	s.cursorMu.Lock()
-	given := s.cursors[digest(s.gen.seed, rest)]
-	s.cursorMu.Unlock()
-	if !given && !had {
-		return nil
-	}
-	if c.RequireExtra && !had {
-		return &invalid{"filters"}
-	}
-	if s.log.nextCursor() == c.RefuseAt {
-		return &invalid{extraMember}
-	}
-	return nil
-}
-
-// giveCursor remembers a cursor that is about to be sent.
-func (s *Simulator) giveCursor(cursor []byte) []byte {
-	c := s.opt.Cursor
-	rest, _ := withoutExtra(cursor)
-	if c.RequireExtra || c.RefuseAt > 0 {
-		s.cursorMu.Lock()
-		if len(s.cursors) > 1<<20 {
-			clear(s.cursors)
-		}
-		s.cursors[digest(s.gen.seed, rest)] = true
-		s.cursorMu.Unlock()
-	}
-	if c.Extra {
-		return withExtra(s.gen.seed, rest)
-	}
-	return cursor
+	return q, x.affordable(q.filter)
 }

@@ -17,7 +17,7 @@ type entry struct {
 	n           uint32 // number within its bucket, or position in Options.Records
 	act         uint16 // position in actions, or actStatic
 	rev         uint8  // 0 is the first payload of an _id
-	_           uint8
+	lag         uint8  // how long it stays hidden after created, in parts of Options.VisibleLag
 }
 
 // actStatic marks a record that came with the Options.
@@ -34,7 +34,7 @@ type bucket struct {
 
 	once    sync.Once
 	entries []entry // in order of time, ties by seed
-	settled int64   // the last save time
+	settled int64   // when the last of them is shown
 }
 
 // index finds entries by event time and by save time.
@@ -128,8 +128,8 @@ func (ix *index) filled(i int) *bucket {
 			}
 			return cmp.Compare(tie(b.hour, x), tie(b.hour, y))
 		})
-		for _, e := range b.entries {
-			b.settled = max(b.settled, e.created)
+		for i := range b.entries {
+			b.settled = max(b.settled, ix.gen.shown(&b.entries[i]))
 		}
 	})
 	return b
@@ -212,7 +212,7 @@ func (ix *index) sortByCreated() {
 	ix.byCreated = refs
 }
 
-// countDates counts the entries with lo <= ts <= hi saved by now, from the
+// countDates counts the entries with lo <= ts <= hi shown by now, from the
 // counts of whole buckets where that gives the same number.
 func (ix *index) countDates(lo, hi, now int64) int {
 	if lo > hi {
@@ -223,8 +223,8 @@ func (ix *index) countDates(lo, hi, now int64) int {
 	for i := first; i < len(ix.buckets) && ix.buckets[i].hour <= floorHour(hi); i++ {
 		raw := ix.buckets[i]
 		inside := raw.hour*hourMS >= lo && (raw.hour+1)*hourMS-1 <= hi
-		// Nothing is saved later than longestDelay, so an old hour need not be made to be counted.
-		if inside && len(raw.static) == 0 && ix.gen.opt.Revisions == 0 && (raw.hour+1)*hourMS+longestDelay <= now {
+		// Nothing is shown later than that, so an old hour need not be made to be counted.
+		if inside && len(raw.static) == 0 && ix.gen.opt.Revisions == 0 && (raw.hour+1)*hourMS+ix.gen.longest <= now {
 			total += raw.count
 			continue
 		}
@@ -234,7 +234,7 @@ func (ix *index) countDates(lo, hi, now int64) int {
 			continue
 		}
 		for j := range b.entries {
-			if e := &b.entries[j]; e.ts >= lo && e.ts <= hi && e.created <= now {
+			if e := &b.entries[j]; e.ts >= lo && e.ts <= hi && ix.gen.shown(e) <= now {
 				total++
 			}
 		}

@@ -90,6 +90,13 @@ func (d *draft) subject(o *out) {
 		object(o, typeParameter, roleParameter, "", "Subscription", "")
 	case feedIdentity:
 		object(o, typeStructured, roleAffected, "", d.domainHost(), "Device")
+	case feedConnector:
+		if d.act.in == onlyNative {
+			t := d.target()
+			object(o, typeStructured, roleParameter, t.id, t.name, t.kind)
+			return
+		}
+		object(o, typeStructured, roleParameter, d.file.id, d.file.name, "")
 	default:
 		object(o, typeStructured, roleParameter, d.file.id, d.file.name, "")
 	}
@@ -147,7 +154,12 @@ func (d *draft) accounts(o *out) {
 // setObject names what the description speaks of.
 func (d *draft) setObject() {
 	switch d.act.feed {
-	case feedFile, feedSession, feedConnector:
+	case feedConnector:
+		d.object = d.file.name
+		if d.act.in == onlyNative {
+			d.object = d.target().name
+		}
+	case feedFile, feedSession:
 		d.object = d.file.name
 	case feedDirectory, feedPortal:
 		d.object = d.other.upn

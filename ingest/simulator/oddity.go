@@ -84,6 +84,49 @@ func (o oddity) strange(w *out, key uint64) {
 	}
 }
 
+// brokenKinds is the number of ways in which the text of a record can be broken.
+const brokenKinds = 3
+
+// Kinds of broken text. What a parser makes of them is its own affair; of
+// repeated keys the first has the true value, and the truth means that one.
+const (
+	brokenUTF8       = 1 + iota // bytes that are no UTF-8
+	brokenSurrogates            // escapes of half a pair
+	brokenKeys                  // keys that come again with another value
+)
+
+// broken are the bytes that make a string bad, by kind.
+var broken = [brokenKinds + 1]string{
+	brokenUTF8:       "caf\xe9 \xff\xfe \xed\xa0\xbd \xc0\xaf \xf4\x90\x80\x80",
+	brokenSurrogates: `half \ud83d and \udc00\ud83d turned`,
+}
+
+// breakText spoils the string that was written last.
+func (d *draft) breakText(o *out) {
+	if text := broken[d.broken]; text != "" {
+		o.b = append(o.b[:len(o.b)-2], ' ') // before the quote and the comma
+		o.b = append(append(o.b, text...), '"', ',')
+	}
+}
+
+// brokenText writes members of broken text, and repeats keys.
+func (d *draft) brokenText(o *out) {
+	switch d.broken {
+	case brokenUTF8, brokenSurrogates:
+		o.raw("clientNote", `"`+broken[d.broken]+`"`)
+	case brokenKeys:
+		o.str("severity", "LOW")
+		o.str("appName", "")
+		o.int("timestamp", d.e.ts-86_400_000)
+		o.null("description")
+		o.obj("labels")
+		o.int("n", 1)
+		o.str("n", "2")
+		o.int("N", 3)
+		o.end()
+	}
+}
+
 // badKinds is the number of ways in which a row can be unusable.
 const badKinds = 8
 

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"time"
 )
@@ -34,11 +35,23 @@ type Options struct {
 	// Records are served as they are, byte for byte, beside the generated ones.
 	Records [][]byte
 
+	// NativeFeeds gives the connected apps records of their own forms (AWS, Box,
+	// Google Workspace, Salesforce, session and access control, Defender for
+	// Identity) in place of one form for all. It changes which records a seed has.
+	NativeFeeds bool
+
 	Revisions  float64 // share of records that come again later, changed, under the same _id
 	BadRecords float64 // share of rows that are no usable record: null, no _id, wrong types
+	BrokenText float64 // share of records with invalid UTF-8, unpaired surrogates or repeated keys
 	Huge       float64 // share of records grown to HugeBytes
 	HugeBytes  int     // 0 means 1 MiB
 	Pile       Pile
+	Connector  Connector
+
+	// VisibleLag is the longest time from created until a generated record is
+	// shown: most are at once, a fifth after a part of it. 0 means all at once; at
+	// most an hour.
+	VisibleLag time.Duration
 
 	// Clock decides what is visible and what the Date header says; nil means
 	// time.Now. RateClock is for the rate limit alone and follows Clock if nil:
@@ -54,11 +67,16 @@ type Options struct {
 	Forbidden     bool   // every request is refused with 403
 	RatePerMinute int    // over all requests; 0 means no limit
 	Throttle      Throttle
-	Latency       time.Duration // waited before each answer
+	Latency       time.Duration // waited before each answer, in real time
 
-	Paging Paging
-	Cursor Cursor
-	Faults []Fault
+	Paging  Paging
+	Cursor  Cursor
+	Archive Archive
+	Wire    Wire
+	Faults  []Fault
+	// RedirectTo is where the faults "redirect" and "redirect-307" send the
+	// client; "" is a host that does not exist.
+	RedirectTo string
 }
 
 // Pile puts Size of the records of the span into one millisecond in its middle.
@@ -66,22 +84,6 @@ type Pile struct {
 	Size        int
 	SameCreated bool // they share their save time too
 }
-
-// Throttle shapes the answer 429.
-type Throttle struct {
-	NoRetryAfter bool
-	Body         ThrottleBody
-}
-
-// ThrottleBody is the form of the body of a 429.
-type ThrottleBody string
-
-// The bodies that clients have been seen to expect.
-const (
-	ThrottleDetail ThrottleBody = ""       // {"detail":"Request was throttled. ..."}
-	ThrottleNested ThrottleBody = "nested" // {"error":{"message":"... N seconds."}}
-	ThrottleEmpty  ThrottleBody = "empty"
-)
 
 // Paging holds the caps on page sizes. Zero values mean the documented ones.
 type Paging struct {
@@ -94,10 +96,19 @@ type Paging struct {
 	IgnoreUnknown bool // unknown filters and operators are passed over instead of refused
 	WrongTotal    bool // total is off by up to a fifth, another way on every page
 	NoTotal       bool // total is missing
+
+	// Ignore names filters that are accepted and not applied, such as "date",
+	// "created" or "service". A scan sorted by an ignored field proceeds all the
+	// same: the bound that the server moved itself holds.
+	Ignore []string
+
+	CountCap   int // the count routes stop there, and moreThanTotal says so; 0 means no cap
+	CountExtra int // added to every count: one tenant's stayed 17 above its list
 }
 
 // Cursor holds the switches for nextQueryFilters.
 type Cursor struct {
+	Shape CursorShape
 	// DropTail drops this many records from the end of a page that is not the
 	// last, where 0 means all records of the boundary millisecond.
 	DropTail int
@@ -156,6 +167,11 @@ func (o Options) withDefaults() (Options, error) {
 		o.Paging.ScanGetCap = 500
 	}
 	o.Cursor.Extra = o.Cursor.Extra || o.Cursor.RequireExtra
+	o.Archive = o.Archive.withDefaults()
+	if o.Wire.Trickle == 0 {
+		o.Wire.Trickle = DefaultTrickle
+	}
+	o.Connector = o.Connector.withDefaults()
 	return o, o.check()
 }
 
@@ -175,7 +191,7 @@ func (o Options) check() error {
 	if o.Pile.Size < 0 || o.Pile.Size > o.Count {
 		return fmt.Errorf("a pile of %d does not fit into %d records", o.Pile.Size, o.Count)
 	}
-	for name, share := range map[string]float64{"revisions": o.Revisions, "bad records": o.BadRecords, "huge": o.Huge} {
+	for name, share := range map[string]float64{"revisions": o.Revisions, "bad records": o.BadRecords, "broken text": o.BrokenText, "huge": o.Huge} {
 		if share < 0 || share > 1 || share != share {
 			return fmt.Errorf("share of %s must be between 0 and 1, got %v", name, share)
 		}
@@ -183,18 +199,24 @@ func (o Options) check() error {
 	if o.RatePerMinute < 0 {
 		return fmt.Errorf("rate must not be negative, got %d; 0 means no limit", o.RatePerMinute)
 	}
+	if o.VisibleLag < 0 || o.VisibleLag > time.Hour {
+		return fmt.Errorf("visible lag must be between 0 and an hour, got %s", o.VisibleLag)
+	}
+	if o.Wire.Trickle < 0 {
+		return fmt.Errorf("the time of a trickle must not be negative, got %s", o.Wire.Trickle)
+	}
+	if u, err := url.Parse(o.RedirectTo); o.RedirectTo != "" && (err != nil || u.Host == "") {
+		return fmt.Errorf("redirect to %q: want a URL, such as http://127.0.0.1:9/", o.RedirectTo)
+	}
 	for _, id := range o.Services {
 		if !slices.ContainsFunc(apps, func(a app) bool { return a.id == id }) {
 			return fmt.Errorf("service %d is not among those the simulator knows: %s", id, appList())
 		}
 	}
-	if err := o.SignIn.check(); err != nil {
-		return err
-	}
-	switch o.Throttle.Body {
-	case ThrottleDetail, ThrottleNested, ThrottleEmpty:
-	default:
-		return fmt.Errorf("throttle body %q is none of %q, %q, %q", o.Throttle.Body, ThrottleDetail, ThrottleNested, ThrottleEmpty)
+	for _, part := range []interface{ check() error }{&o.SignIn, o.Throttle, o.Paging, o.Cursor, o.Archive, o.Connector} {
+		if err := part.check(); err != nil {
+			return err
+		}
 	}
 	for _, f := range o.Faults {
 		if err := f.check(); err != nil {

@@ -9,6 +9,7 @@ import (
 type query struct {
 	*listRequest
 	filter *filter
+	shape  CursorShape
 	now    int64
 	door   int64 // the oldest visible event time
 }
@@ -33,7 +34,7 @@ func (s *Simulator) walk(q *query, f func(spot) bool) {
 
 func (s *Simulator) matches(q *query, at spot) bool {
 	e := at.e
-	if e.created > q.now || e.ts < q.door || !q.filter.date.admits(e.ts) || !q.filter.saved.admits(e.created) {
+	if s.gen.shown(e) > q.now || e.ts < q.door || !q.filter.date.admits(e.ts) || !q.filter.saved.admits(e.created) {
 		return false
 	}
 	if e.act == actStatic {
@@ -93,14 +94,17 @@ type page struct {
 	total   int
 }
 
+// walker calls a function for the records of a query until it returns false.
+type walker func(f func(spot) bool)
+
 // cut makes the page of a plain list: by position.
-func (s *Simulator) cut(q *query) page {
+func cut(q *query, walk walker) page {
 	var p page
 	if q.limit == 0 {
 		return p
 	}
 	seen := 0
-	s.walk(q, func(at spot) bool {
+	walk(func(at spot) bool {
 		seen++
 		if seen <= q.skip {
 			return true
@@ -172,18 +176,6 @@ func (q *query) step() int64 {
 		return 1
 	}
 	return -1
-}
-
-// moved is the caller's filters with the bound ahead of the scan on ms.
-func (q *query) moved(ms int64) []byte {
-	field, op := "date", "lte"
-	if q.saved {
-		field = "created"
-	}
-	if q.ascending {
-		op = "gte"
-	}
-	return moveBound(q.filters, field, op, ms)
 }
 
 // costlyLimit is how many records are drafted to count matches; beyond it the

@@ -23,6 +23,7 @@ type Program struct {
 	Certificate string   // PEM file with Options.SignIn.Certificate
 
 	TruthFile  string // "-" is stdout
+	Archived   bool   // TruthFile holds what the archived route shows
 	NDJSONFile string
 	WriteOnly  bool // end when the files are written
 	Since      time.Time
@@ -98,6 +99,15 @@ func (p Program) Run(ctx context.Context, stdout, stderr io.Writer) error {
 	err = srv.shutdown(grace)
 	st := s.Stats()
 	fmt.Fprintf(stderr, "mdcasim: %d requests, %d pages, %d records, %d refused with 429, %d feedback calls\n", st.Requests, st.Pages, st.Records, st.Throttled, st.Feedback)
+	var served []string
+	for _, k := range FaultKinds {
+		if n := st.Served[k]; n > 0 {
+			served = append(served, fmt.Sprintf("%s %d", k, n))
+		}
+	}
+	if len(served) > 0 {
+		fmt.Fprintf(stderr, "mdcasim: faults served: %s\n", strings.Join(served, ", "))
+	}
 	return err
 }
 
@@ -153,7 +163,12 @@ func (p Program) writeFiles(s *Simulator, stdout io.Writer) error {
 		name  string
 		write func(io.Writer) error
 	}{
-		{p.TruthFile, func(w io.Writer) error { return s.TruthBetween(w, p.Since, p.Until) }},
+		{p.TruthFile, func(w io.Writer) error {
+			if p.Archived {
+				return s.TruthArchived(w, p.Since, p.Until)
+			}
+			return s.TruthBetween(w, p.Since, p.Until)
+		}},
 		{p.NDJSONFile, func(w io.Writer) error { return s.WriteNDJSON(w, p.Since, p.Until) }},
 	} {
 		var err error

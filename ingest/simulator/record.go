@@ -54,6 +54,7 @@ func (d *draft) append(dst []byte) []byte {
 	d.describe(o)
 	o.str("severity", "INFO")
 	d.odd.strange(o, d.key)
+	d.brokenText(o)
 	if d.e.rev > 0 {
 		// What MDCA adds when it has looked at a record again.
 		o.arr("matchingRules")
@@ -66,11 +67,12 @@ func (d *draft) append(dst []byte) []byte {
 	return o.b
 }
 
-// source is the stream a record came by: 1 session control, 2 app connector.
+// source is the stream a record came by: 0 access control, 1 session control,
+// 2 app connector, 6 the sensors of Defender.
 func (d *draft) source() int {
 	switch d.act.feed {
 	case feedSession:
-		return 1
+		return int(either64(d.act.work == accessControl, 0, 1))
 	case feedIdentity:
 		return 6
 	}
@@ -81,6 +83,9 @@ func (d *draft) source() int {
 func (d *draft) connector() int64 {
 	if d.act.feed <= feedSignIn {
 		return 11161
+	}
+	if d.app.id == 26069 {
+		return 11770 // Google Drive comes by the connector of the Workspace
 	}
 	return d.app.id
 }
@@ -404,6 +409,7 @@ func (d *draft) describe(o *out) {
 		text = "<b>" + d.who.name + "</b> performed <b>" + d.act.op + "</b> on <a href=\"#\">" + d.object + "</a> &amp; others"
 	}
 	o.str("description", text)
+	d.breakText(o)
 	o.str("genericEventType", "ENUM_ACTIVITY_GENERIC_TYPE_BASIC")
 }
 

@@ -294,7 +294,7 @@ func (p *platform) token(x *exchange, known bool, tenant string, v1 bool, form u
 	case FaultCutJSON:
 		x.write(http.StatusOK, "application/json", body[:cutAt(body)])
 	case FaultStall:
-		x.partial(body, true)
+		x.broken(body, lengthDeclared, held)
 	default:
 		x.write(http.StatusOK, "application/json", body)
 	}

@@ -11,13 +11,15 @@ type Simulator struct {
 	opt   Options
 	gen   *generator
 	index *index
-	limit limiter
 	log   recorder
+
+	limit, expensive limiter
+	repeats          repeats
 
 	platform *platform
 
 	cursorMu sync.Mutex
-	cursors  map[uint64]bool // digests of cursors given out, with RequireExtra or RefuseAt
+	cursors  map[uint64]bool // digests of cursors given out, where a switch needs them
 
 	buffers sync.Pool
 
@@ -31,13 +33,16 @@ func New(o Options) (*Simulator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
-	s := &Simulator{opt: opt, cursors: map[uint64]bool{}}
-	s.gen = newGenerator(opt)
+	s := &Simulator{opt: opt, cursors: map[uint64]bool{}, repeats: repeats{left: map[repeat]int{}}}
+	if s.gen, err = newGenerator(opt); err != nil {
+		return nil, fmt.Errorf("simulator: %w", err)
+	}
 	var entries []entry
 	s.gen.static, entries = staticEntries(opt.Records)
 	s.index = newIndex(s.gen, entries)
 	s.platform = newPlatform(s)
 	s.limit = limiter{perMinute: opt.RatePerMinute, clock: opt.RateClock}
+	s.expensive = limiter{perMinute: opt.Throttle.ExpensivePerMinute, clock: opt.RateClock}
 	return s, nil
 }
 

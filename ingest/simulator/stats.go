@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"maps"
 	"sync"
 	"time"
 )
@@ -15,9 +16,17 @@ type Stats struct {
 	Feedback     int // calls that a read-only client must never make
 	Fetches      int // GET .../activities/<pk>/
 	Pages        int // pages answered with data, empty ones too
+	Archived     int // pages of the archived route, counted in Pages too
 	Records      int // records sent in pages, repeats counted
+	Counts       int // answers of the two count routes
+	Expensive    int // of those with 429, the ones for what they asked
+	Gzipped      int // answers sent compressed
 	Faults       int // requests that a Fault met
 	Bytes        int64
+
+	// Served counts what the faults have done, by kind. A fault that met a request
+	// and changed nothing there, as an early end on the last page, is not counted.
+	Served map[FaultKind]int
 
 	// Log holds the last requests, oldest first.
 	Log []Request
@@ -36,8 +45,11 @@ type Request struct {
 	Status        int // 0 if the connection was reset
 	Records       int
 	HasNext       bool
-	Cursor        string // nextQueryFilters as answered
-	Fault         FaultKind
+	Cursor        string      // nextQueryFilters as answered
+	Fault         FaultKind   // the last that met the request
+	Met           []FaultKind // those that had an effect
+	Expensive     bool        // 429 for what was asked, not for how often
+	Gzip          bool
 }
 
 // logLimit bounds the memory of a long-lived simulator.
@@ -86,9 +98,14 @@ func (r *recorder) done(q Request, bytes int, kind answerKind) {
 		st.Throttled++
 	}
 	switch kind {
+	case answerArchived:
+		st.Archived++
+		fallthrough
 	case answerPage:
 		st.Pages++
 		st.Records += q.Records
+	case answerCount:
+		st.Counts++
 	case answerRecord:
 		st.Fetches++
 	case answerFeedback:
@@ -96,6 +113,18 @@ func (r *recorder) done(q Request, bytes int, kind answerKind) {
 	}
 	if q.Fault != "" {
 		st.Faults++
+	}
+	for _, k := range q.Met {
+		if st.Served == nil {
+			st.Served = map[FaultKind]int{}
+		}
+		st.Served[k]++
+	}
+	if q.Expensive {
+		st.Expensive++
+	}
+	if q.Gzip {
+		st.Gzipped++
 	}
 	st.Bytes += int64(bytes)
 	if len(st.Log) >= 2*logLimit {
@@ -110,5 +139,6 @@ func (r *recorder) snapshot() Stats {
 	st := r.stats
 	log := st.Log[max(0, len(st.Log)-logLimit):]
 	st.Log = append([]Request(nil), log...)
+	st.Served = maps.Clone(st.Served)
 	return st
 }

@@ -45,16 +45,23 @@ func (s *Simulator) Expected() iter.Seq[Payload] {
 
 // ExpectedBetween is Expected for event times in [since, until); a zero time is open.
 func (s *Simulator) ExpectedBetween(since, until time.Time) iter.Seq[Payload] {
+	return s.expected(since, until, s.oldest)
+}
+
+// ExpectedArchived is ExpectedBetween for the archived route: what a client
+// must hold that reads both. It differs where there is a Door.
+func (s *Simulator) ExpectedArchived(since, until time.Time) iter.Seq[Payload] {
+	return s.expected(since, until, func(now int64) int64 { return now - s.opt.Archive.Span.Milliseconds() })
+}
+
+func (s *Simulator) expected(since, until time.Time, oldest func(now int64) int64) iter.Seq[Payload] {
 	lo, hi := bounds(since, until)
 	return func(yield func(Payload) bool) {
 		now := s.opt.Clock().UnixMilli()
-		door := int64(math.MinInt64)
-		if s.opt.Door > 0 {
-			door = now - s.opt.Door.Milliseconds()
-		}
+		door := oldest(now)
 		winners, repeats := s.staticStanding(now)
 		s.index.byDate(max(lo, door), hi, false, func(at spot) bool {
-			if at.e.created > now || at.e.act == actStatic && repeats[at.e.n] {
+			if s.gen.shown(at.e) > now || at.e.act == actStatic && repeats[at.e.n] {
 				return true
 			}
 			p := Payload{s: s, at: at}
@@ -96,7 +103,7 @@ func (s *Simulator) generated(p *Payload, now int64) {
 	}
 	for i := range p.at.b.entries {
 		e := &p.at.b.entries[i]
-		if e.n == d.e.n && e.act != actStatic && e.created <= now && e.rev > d.e.rev {
+		if e.n == d.e.n && e.act != actStatic && s.gen.shown(e) <= now && e.rev > d.e.rev {
 			p.Current = false
 		}
 	}
@@ -150,10 +157,19 @@ func (s *Simulator) Truth(w io.Writer) error {
 
 // TruthBetween is Truth for event times in [since, until); a zero time is open.
 func (s *Simulator) TruthBetween(w io.Writer, since, until time.Time) error {
+	return writeTruth(w, s.ExpectedBetween(since, until))
+}
+
+// TruthArchived is TruthBetween of what ExpectedArchived yields.
+func (s *Simulator) TruthArchived(w io.Writer, since, until time.Time) error {
+	return writeTruth(w, s.ExpectedArchived(since, until))
+}
+
+func writeTruth(w io.Writer, payloads iter.Seq[Payload]) error {
 	bw := bufio.NewWriterSize(w, 1<<16)
 	var body []byte
 	var o out
-	for p := range s.ExpectedBetween(since, until) {
+	for p := range payloads {
 		body = p.AppendTo(body[:0])
 		sum := sha256.Sum256(body)
 		o.b = o.b[:0]
@@ -236,7 +252,7 @@ func (s *Simulator) find(id string) ([]byte, bool) {
 	for ; i < len(s.ids) && s.ids[i].hash == hash; i++ {
 		b := s.index.buckets[s.ids[i].bucket]
 		at := spot{b, &b.entries[s.ids[i].at]}
-		if at.e.created > now {
+		if s.gen.shown(at.e) > now {
 			continue
 		}
 		body := s.gen.body(nil, at)

@@ -4,6 +4,10 @@ import "strconv"
 
 // upstream writes the inside of rawDataJson, as the feed's source would have it.
 func (d *draft) upstream(o *out) {
+	if d.act.in == onlyNative {
+		d.upstreamNative(o)
+		return
+	}
 	switch d.act.feed {
 	case feedSignIn:
 		d.upstreamSignIn(o)
