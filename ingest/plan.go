@@ -82,7 +82,7 @@ func needs(s *store.Snapshot, q Question, now time.Time) []need {
 	}
 	var all []need
 	for _, service := range ledgerServices(q.Services) {
-		one := needsOf(s.CoverageOf(service, q.Since, q.Until), q, now)
+		one := needsOf(s.CoverageOfFilter(service, ledgerFilter(q.Filter), q.Since, q.Until), q, now)
 		for i := range one {
 			if service != nil {
 				one[i].services = []int64{*service}
@@ -217,7 +217,7 @@ func DefaultSince(s *store.Snapshot, services []int64, filter []byte, now time.T
 	since := now.Add(-DefaultSpan)
 	for i, service := range ledgerServices(distinct(services)) {
 		known := now.Add(-DefaultSpan)
-		for _, stretch := range s.CoverageOf(service, door, now) {
+		for _, stretch := range s.CoverageOfFilter(service, ledgerFilter(effective(filter)), door, now) {
 			if stretch.State == StateComplete || stretch.State == store.StatePartial || stretch.State == StateFailed {
 				known = stretch.Since
 				break
