@@ -181,6 +181,9 @@ func (c *Client) CredentialKind() string { return c.options.Credential.Kind() }
 // Rate is the most requests a minute; 0: no limit.
 func (c *Client) Rate() int { return c.limiter.PerMinute() }
 
+// Left is how many requests the rate leaves in this minute; -1: there is no limit.
+func (c *Client) Left() int { return c.limiter.Left() }
+
 // Close closes idle connections. Requests under way are not its business.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 

@@ -77,13 +77,13 @@ type Progress struct {
 	WindowNumber   int      // windows that have been begun
 	Windows        int      // and that there will be, as far as can be said
 	Requests       int64
+	LeftInMinute   int // requests that the rate leaves in this minute; -1: no limit
 	Run            store.Run
 	Elapsed        time.Duration
 	Done           float64 // share of what is to be read that is behind, 0 to 1
 	Committed      bool    // a commit has just been made
 	WindowFinished bool
-	Round          int       // of the tail, from 1; 0: none yet
-	NextRound      time.Time // set while nothing is to be done until then
+	Round          int // of the tail, from 1; 0: none yet
 }
 
 // Summary is what a run did.
@@ -173,7 +173,7 @@ func (r *run) do(ctx context.Context) error {
 	}
 	r.plan(snapshot)
 	if r.agenda.empty() && r.o.Tail == nil {
-		r.summary.NothingToDo = true
+		r.summary.NothingToDo, r.summary.Run.Outcome = true, OutcomeComplete
 		return nil
 	}
 	r.facts = store.Run{
@@ -663,7 +663,7 @@ func (r *run) currentRun() store.Run {
 func (r *run) report(p Progress) {
 	p.WindowNumber, p.Requests, p.Run, p.Elapsed = r.begun, r.sent(), r.currentRun(), r.o.Clock.Now().Sub(r.started)
 	p.Windows = r.begun + r.agenda.count()
-	p.Round = r.summary.Rounds
+	p.Round, p.LeftInMinute = r.summary.Rounds, r.o.Client.Left()
 	done := r.finished
 	for g := range r.reading {
 		p.Reading = append(p.Reading, g.window)

@@ -148,3 +148,20 @@ func (l *Limiter) setPace(pace float64, now time.Time) {
 
 // PerMinute is the most requests a minute; 0: no limit.
 func (l *Limiter) PerMinute() int { return len(l.granted) }
+
+// Left is how many requests the last minute leaves of the limit; -1: there is
+// no limit.
+func (l *Limiter) Left() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.bucket == nil {
+		return -1
+	}
+	left, now := 0, l.clock.Now()
+	for _, at := range l.granted {
+		if at.IsZero() || now.Sub(at) >= limitPeriod {
+			left++
+		}
+	}
+	return left
+}

@@ -83,7 +83,7 @@ func runAdopt(ctx *cli.Context, c console) error {
 
 func planAdoption(ctx *cli.Context, c console) (*store.AdoptionPlan, error) {
 	boundMemory()
-	p := newProgress(c, false)
+	p := newProgress(ctx, c)
 	defer p.done()
 	o := store.AdoptOptions{Lift: ingest.Lift, Revert: ctx.Bool("revert"), Progress: p.step(time.Now())}
 	return store.PlanAdoption(ctx.Context, ctx.String("lake"), o, func(problem store.Problem) {

@@ -103,6 +103,7 @@ func runFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "strict", Usage: "exit 3 for any record in quarantine, known ones too", DisableDefaultText: true},
 		&cli.StringFlag{Name: "summary-json", Usage: "write the summary to `FILE` (- is stdout)"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress and no summary", DisableDefaultText: true},
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "a line for each window and each wait", DisableDefaultText: true},
 	}
 }
 

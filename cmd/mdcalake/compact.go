@@ -54,7 +54,7 @@ func runCompact(ctx *cli.Context, c console) error {
 		}
 		return nil
 	}
-	p := newProgress(c, ctx.Bool("quiet"))
+	p := newProgress(ctx, c)
 	run := compactionRun(o.Now)
 	run.Operator, run.CaseID = ctx.String("operator"), ctx.String("case")
 	sum, err := w.Compact(ctx.Context, plan, run, func(at store.Compacted) { p.merging(at, len(plan.Merges)) })

@@ -56,7 +56,7 @@ func runImport(ctx *cli.Context, c console) error {
 		return err
 	}
 	defer w.Close()
-	p := newProgress(c, ctx.Bool("quiet"))
+	p := newProgress(ctx, c)
 	if _, typed := terminal(c.in); typed && stdin && !ctx.Bool("quiet") {
 		fmt.Fprintln(c.err, "reading records from the terminal, one a line; Ctrl-D ends them")
 	}

@@ -77,7 +77,7 @@ func runIngest(ctx *cli.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	p := newProgress(c, ctx.Bool("quiet"))
+	p := newProgress(ctx, c)
 	if ctx.String("url") == "" {
 		return usage("give the tenant's API URL: Settings > Cloud Apps > About", "--url is missing")
 	}

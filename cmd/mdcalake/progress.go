@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/urfave/cli/v2"
+
 	"mdcalake/ingest"
 	"mdcalake/store"
 )
@@ -12,10 +14,11 @@ import (
 // progress tells a person how a run goes: on a terminal one line that is
 // written over, elsewhere a plain line at each commit.
 type progress struct {
-	c     console
-	quiet bool
-	width int
-	live  bool
+	c       console
+	quiet   bool
+	verbose bool
+	width   int
+	live    bool
 
 	mu      sync.Mutex
 	last    time.Time
@@ -23,9 +26,9 @@ type progress struct {
 	waiting string
 }
 
-func newProgress(c console, quiet bool) *progress {
+func newProgress(ctx *cli.Context, c console) *progress {
 	width, live := terminal(c.err)
-	return &progress{c: c, quiet: quiet, width: width, live: live}
+	return &progress{c: c, quiet: ctx.Bool("quiet"), verbose: ctx.Bool("verbose"), width: width, live: live}
 }
 
 // show is told of every page. It may be called from several goroutines.
@@ -36,6 +39,10 @@ func (p *progress) show(at ingest.Progress) {
 		return
 	}
 	now := time.Now()
+	if p.verbose && at.WindowFinished {
+		p.clear()
+		fmt.Fprintf(p.c.err, "read %s\n", at.Window)
+	}
 	switch {
 	case p.live && (at.Committed || now.Sub(p.last) >= 100*time.Millisecond):
 		p.last, p.waiting = now, ""
@@ -64,11 +71,11 @@ func (p *progress) merged(sum store.Compacted) {
 }
 
 func describe(at ingest.Progress, eta bool) string {
+	if at.Run.Verb == "ingest" {
+		return describeIngest(at, eta)
+	}
 	var s string
-	switch {
-	case at.Round > 0 && at.Windows <= at.WindowNumber:
-		s = fmt.Sprintf("following, round %d: ", at.Round)
-	case at.Windows > 0 && !at.Window.Since.IsZero():
+	if at.Windows > 0 && !at.Window.Since.IsZero() {
 		s = fmt.Sprintf("window %d of %d (%s): ", at.WindowNumber, at.Windows, at.Window.Since.UTC().Format(time.DateOnly))
 	}
 	s += things(at.Run.Records, "record", "records")
@@ -115,11 +122,11 @@ func (p *progress) wait(d time.Duration, why string) {
 	defer p.mu.Unlock()
 	// The pauses that keep the rate are what a run consists of; a long one wants
 	// a word.
-	if p.quiet || d < 3*time.Second {
+	if p.quiet || d < 3*time.Second && !p.verbose {
 		return
 	}
-	text := fmt.Sprintf("waiting %s: %s", d.Round(time.Second), why)
-	if p.live {
+	text := fmt.Sprintf("waiting %s: %s", d.Round(100*time.Millisecond), why)
+	if p.live && !p.verbose {
 		p.line(text)
 		return
 	}

@@ -56,7 +56,7 @@ func runVerify(ctx *cli.Context, c console) error {
 		defer manifest.discard()
 		o.Manifest = manifest.w
 	}
-	p := newProgress(c, false)
+	p := newProgress(ctx, c)
 	o.Progress = p.step(time.Now())
 	v, err := store.Verify(ctx.Context, ctx.String("lake"), o, func(problem store.Problem) {
 		p.done()
