@@ -122,6 +122,7 @@ func newLake(t testing.TB, dir string, days int) *store.Snapshot {
 	s.Coverage = []store.Rectangle{
 		{Since: firstDay, Until: firstDay.AddDate(0, 0, 1), State: "complete", ThroughCreated: firstDay.AddDate(0, 0, 2), Route: "activities", RunID: "run-1", Records: 50, Requests: 3},
 		{Since: firstDay, Until: firstDay.AddDate(0, 0, 1), Service: &service, State: "failed", RunID: "run-2", Reason: "HTTP 500"},
+		{Since: firstDay, Until: firstDay.AddDate(0, 0, 1), State: "filtered", SinceCreated: firstDay, ThroughCreated: firstDay.AddDate(0, 0, 1), Filter: "ip eq sha256:1", RunID: "run-2"},
 	}
 	return s
 }

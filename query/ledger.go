@@ -55,6 +55,7 @@ var coverageColumns = []store.Column{
 	{Name: "until", Type: store.TypeTimestamp},
 	{Name: "service", Type: store.TypeLong},
 	{Name: "state", Type: store.TypeString},
+	{Name: "since_created", Type: store.TypeTimestamp}, // NULL: from the beginning
 	{Name: "through_created", Type: store.TypeTimestamp},
 	{Name: "filter", Type: store.TypeString},
 	{Name: "route", Type: store.TypeString},
@@ -70,7 +71,7 @@ func coverageRows(s *store.Snapshot, row func(...any) error) error {
 		if r.Service != nil {
 			service = *r.Service
 		}
-		if err := row(moment(r.Since), moment(r.Until), service, orNull(r.State), moment(r.ThroughCreated),
+		if err := row(moment(r.Since), moment(r.Until), service, orNull(r.State), moment(r.SinceCreated), moment(r.ThroughCreated),
 			orNull(r.Filter), orNull(r.Route), orNull(r.RunID), r.Records, r.Requests, orNull(r.Reason)); err != nil {
 			return err
 		}

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"cmp"
-	"container/heap"
 	"slices"
 	"time"
 )
@@ -16,7 +14,7 @@ import (
 const (
 	StateComplete   = "complete"
 	StateImported   = "imported" // from saved data: nobody asked the API
-	StatePartial    = "partial"  // read, and not to its end
+	StatePartial    = "partial"  // read, and not to its end, or not from its beginning
 	StateFiltered   = "filtered" // asked with a filter other than for a service
 	StateFailed     = "failed"
 	StateBeyondDoor = "beyond the door" // asked on a route that does not reach so far back
@@ -45,13 +43,26 @@ type Stretch struct {
 	// Through is, where complete, the save time up to which it is: a record that
 	// was saved later may be missing.
 	Through time.Time `json:"through_created,omitzero"`
-	Reason  string    `json:"reason,omitempty"`
+	Reason  string    `json:"reason,omitempty"` // why it is not complete
 }
 
 // CoverageOf folds the ledger for one service, or, with nil, for all services
-// at once. The stretches cover [since, until) without a gap, in order; zero
-// times mean the ledger's own ends.
+// at once: a service is covered by what was asked for by its name and by what
+// was asked for of all, together. The stretches cover [since, until) without a
+// gap, in order; zero times mean the ledger's own ends.
+//
+// An event time is complete through C where complete rectangles that cover it
+// reach, in save time, from the beginning to C without a gap: coveragefold.go.
+// Where none of them reaches back to the beginning, it is partial.
 func (s *Snapshot) CoverageOf(service *int64, since, until time.Time) []Stretch {
+	return s.CoverageOfFilter(service, "", since, until)
+}
+
+// CoverageOfFilter is CoverageOf as one question sees it: what was read with
+// exactly this filter (the text of Rectangle.Filter) counts as complete, beside
+// what was read without one. Of everything else, the stretches say nothing.
+// Without a filter it is CoverageOf.
+func (s *Snapshot) CoverageOfFilter(service *int64, filter string, since, until time.Time) []Stretch {
 	if since.IsZero() || until.IsZero() {
 		first, last := s.CoverageSpan()
 		if since.IsZero() {
@@ -61,72 +72,14 @@ func (s *Snapshot) CoverageOf(service *int64, since, until time.Time) []Stretch 
 			until = last
 		}
 	}
-	var rects []rankedRectangle
-	bounds := []time.Time{since, until}
-	for i, r := range s.Coverage {
-		if (r.Service == nil || service != nil && *r.Service == *service) && r.Since.Before(until) && r.Until.After(since) {
-			rects = append(rects, rankedRectangle{Rectangle: r, rank: rank(r.State), number: i})
-			bounds = append(bounds, r.Since, r.Until)
+	f := coverageFold{since: since, until: until}
+	for i := range s.Coverage {
+		r := &s.Coverage[i]
+		if r.Service == nil || service != nil && *r.Service == *service {
+			f.add(r, i, r.State == StateComplete || filter != "" && r.State == StateFiltered && r.Filter == filter)
 		}
 	}
-	slices.SortFunc(rects, func(a, b rankedRectangle) int { return a.Since.Compare(b.Since) })
-	slices.SortFunc(bounds, time.Time.Compare)
-	var out []Stretch
-	var active deciding
-	for i, at := range bounds {
-		if at.Before(since) || !at.Before(until) || !at.Before(bounds[i+1]) {
-			continue
-		}
-		for len(rects) > 0 && !rects[0].Since.After(at) {
-			heap.Push(&active, rects[0])
-			rects = rects[1:]
-		}
-		for len(active) > 0 && !active[0].Until.After(at) {
-			heap.Pop(&active)
-		}
-		stretch := Stretch{Since: at, Until: bounds[i+1], State: NeverAsked}
-		if len(active) > 0 {
-			stretch.State, stretch.Reason = active[0].State, active[0].Reason
-			if stretch.State == StateComplete {
-				stretch.Through = active[0].ThroughCreated
-			}
-		}
-		out = appendStretch(out, stretch)
-	}
-	return out
-}
-
-// rankedRectangle is a rectangle with what decides between overlapping ones:
-// the rank of its state, the save time it reaches, and its place in the ledger.
-type rankedRectangle struct {
-	Rectangle
-	rank, number int
-}
-
-// deciding is a heap of rectangles that have begun, the one that decides first.
-// One that has ended is taken out only when it comes to the top.
-type deciding []rankedRectangle
-
-func (d deciding) Len() int { return len(d) }
-func (d deciding) Less(i, j int) bool {
-	a, b := &d[i], &d[j]
-	return cmp.Or(cmp.Compare(a.rank, b.rank), a.ThroughCreated.Compare(b.ThroughCreated), cmp.Compare(a.number, b.number)) > 0
-}
-func (d deciding) Swap(i, j int) { d[i], d[j] = d[j], d[i] }
-func (d *deciding) Push(x any)   { *d = append(*d, x.(rankedRectangle)) }
-func (d *deciding) Pop() any {
-	last := (*d)[len(*d)-1]
-	*d = (*d)[:len(*d)-1]
-	return last
-}
-
-// appendStretch joins neighbours that say the same.
-func appendStretch(out []Stretch, s Stretch) []Stretch {
-	if n := len(out); n > 0 && out[n-1].State == s.State && out[n-1].Through.Equal(s.Through) && out[n-1].Reason == s.Reason {
-		out[n-1].Until = s.Until
-		return out
-	}
-	return append(out, s)
+	return f.stretches()
 }
 
 // ServiceCoverage is the coverage of one service, or of all at once.

@@ -1,12 +1,10 @@
 package store_test
 
 import (
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"mdcalake/store"
 )
@@ -19,6 +17,7 @@ func TestCoverageFoldsRectanglesIntoStretches(t *testing.T) {
 		return store.Rectangle{Since: from, Until: to, State: state, ThroughCreated: through}
 	}
 	of := func(r store.Rectangle, service *int64) store.Rectangle { r.Service = service; return r }
+	behind := func(c time.Time, r store.Rectangle) store.Rectangle { r.SinceCreated = c; return r }
 	for name, tc := range map[string]struct {
 		ledger  []store.Rectangle
 		service *int64
@@ -73,6 +72,39 @@ func TestCoverageFoldsRectanglesIntoStretches(t *testing.T) {
 			[]store.Rectangle{rect(at(1, 0), at(2, 0), "filtered", at(3, 0))}, nil,
 			[]store.Stretch{{Since: at(1, 0), Until: at(2, 0), State: "filtered"}},
 		},
+		"a tail goes on from a window": {
+			[]store.Rectangle{rect(at(1, 0), at(2, 0), "complete", at(2, 1)), behind(at(1, 23), rect(at(1, 0), at(3, 0), "complete", at(4, 0)))}, nil,
+			[]store.Stretch{{Since: at(1, 0), Until: at(3, 0), State: "complete", Through: at(4, 0)}},
+		},
+		"a tail without what was saved before it": {
+			[]store.Rectangle{behind(at(2, 0), rect(at(1, 0), at(3, 0), "complete", at(4, 0)))}, nil,
+			[]store.Stretch{
+				{Since: at(1, 0), Until: at(2, 0).Add(time.Millisecond), State: "partial", Reason: "read only what was saved after 2026-11-02T00:00:00Z"},
+				{Since: at(2, 0).Add(time.Millisecond), Until: at(3, 0), State: "complete", Through: at(4, 0)},
+			},
+		},
+		"a tail that stood still for a while": {
+			[]store.Rectangle{rect(at(1, 0), at(2, 0), "complete", at(2, 0)), behind(at(1, 23), rect(at(1, 0), at(3, 0), "complete", at(3, 0))), behind(at(4, 0), rect(at(1, 0), at(6, 0), "complete", at(6, 0)))}, nil,
+			[]store.Stretch{
+				{Since: at(1, 0), Until: at(3, 0), State: "complete", Through: at(3, 0)},
+				{Since: at(3, 0), Until: at(4, 0).Add(time.Millisecond), State: "partial", Reason: "read only what was saved after 2026-11-04T00:00:00Z"},
+				{Since: at(4, 0).Add(time.Millisecond), Until: at(6, 0), State: "complete", Through: at(6, 0)},
+			},
+		},
+		"read again behind a gap": {
+			[]store.Rectangle{
+				behind(at(4, 0), rect(at(1, 0), at(2, 0), "complete", at(6, 0))), rect(at(1, 0), at(2, 0), "complete", at(3, 0)), behind(at(3, 0), rect(at(1, 0), at(2, 0), "complete", at(5, 0))),
+			}, nil,
+			[]store.Stretch{{Since: at(1, 0), Until: at(2, 0), State: "complete", Through: at(6, 0)}},
+		},
+		"the tail of all services goes on from a window of one": {
+			[]store.Rectangle{of(rect(at(1, 0), at(2, 0), "complete", at(3, 0)), &mail), behind(at(3, 0), rect(at(1, 0), at(2, 0), "complete", at(4, 0))), of(behind(at(4, 0), rect(at(1, 0), at(2, 0), "complete", at(5, 0))), &mail)}, &mail,
+			[]store.Stretch{{Since: at(1, 0), Until: at(2, 0), State: "complete", Through: at(5, 0)}},
+		},
+		"saved data says more than the end of a tail": {
+			[]store.Rectangle{behind(at(3, 0), rect(at(1, 0), at(2, 0), "complete", at(4, 0))), rect(at(1, 0), at(2, 0), "imported", time.Time{})}, nil,
+			[]store.Stretch{{Since: at(1, 0), Until: at(2, 0), State: "imported"}},
+		},
 		"one service says nothing of all": {
 			[]store.Rectangle{of(rect(at(1, 0), at(2, 0), "complete", at(3, 0)), &mail)}, nil,
 			[]store.Stretch{{Since: at(1, 0), Until: at(2, 0), State: store.NeverAsked}},
@@ -91,56 +123,32 @@ func TestCoverageFoldsRectanglesIntoStretches(t *testing.T) {
 	}
 }
 
-// plainly is the coverage of the hour that begins at t, looked at by itself.
-func plainly(ledger []store.Rectangle, service int64, t time.Time) store.Stretch {
-	order := []string{"never asked", "beyond the door", "failed", "filtered", "partial", "imported", "complete", "purged"}
-	best, reached := store.Stretch{State: "never asked"}, time.Time{}
-	for _, r := range ledger {
-		if r.Since.After(t) || !r.Until.After(t) || r.Service != nil && *r.Service != service {
-			continue
-		}
-		old, new := slices.Index(order, best.State), slices.Index(order, r.State)
-		if new < old || new == old && r.ThroughCreated.Before(reached) {
-			continue
-		}
-		best, reached = store.Stretch{State: r.State, Reason: r.Reason}, r.ThroughCreated
-		if r.State == "complete" {
-			best.Through = r.ThroughCreated
+func TestCoverageOfAFilterCountsWhatWasReadWithIt(t *testing.T) {
+	s := &store.Snapshot{Coverage: []store.Rectangle{
+		{Since: at(1, 0), Until: at(2, 0), State: "complete", ThroughCreated: at(2, 0)},
+		{Since: at(2, 0), Until: at(3, 0), State: "filtered", ThroughCreated: at(3, 0), Filter: "ip eq sha256:1"},
+		{Since: at(1, 0), Until: at(3, 0), State: "filtered", SinceCreated: at(2, 0), ThroughCreated: at(4, 0), Filter: "ip eq sha256:1"},
+		{Since: at(1, 0), Until: at(3, 0), State: "filtered", SinceCreated: at(4, 0), ThroughCreated: at(5, 0), Filter: "ip eq sha256:2"},
+	}}
+	for filter, want := range map[string][]store.Stretch{
+		"": {
+			{Since: at(1, 0), Until: at(2, 0), State: "complete", Through: at(2, 0)},
+			{Since: at(2, 0), Until: at(3, 0), State: "filtered"},
+		},
+		"ip eq sha256:1": {{Since: at(1, 0), Until: at(3, 0), State: "complete", Through: at(4, 0)}},
+		"ip eq sha256:2": {
+			{Since: at(1, 0), Until: at(2, 0), State: "complete", Through: at(2, 0)},
+			{Since: at(2, 0), Until: at(3, 0), State: "partial", Reason: "read only what was saved after 2026-11-04T00:00:00Z"},
+		},
+		"ip eq sha256:3": {
+			{Since: at(1, 0), Until: at(2, 0), State: "complete", Through: at(2, 0)},
+			{Since: at(2, 0), Until: at(3, 0), State: "filtered"},
+		},
+	} {
+		if diff := cmp.Diff(want, s.CoverageOfFilter(nil, filter, time.Time{}, time.Time{})); diff != "" {
+			t.Errorf("filter %q: -want +got\n%s", filter, diff)
 		}
 	}
-	return best
-}
-
-func TestCoverageIsThatOfEachHour(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		services := []int64{1, 2}
-		ledger := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) store.Rectangle {
-			from := rapid.IntRange(0, 20).Draw(t, "from")
-			r := store.Rectangle{
-				Since: at(1, from), Until: at(1, from+rapid.IntRange(0, 10).Draw(t, "hours")), ThroughCreated: at(2, rapid.IntRange(0, 3).Draw(t, "through")),
-				State: rapid.SampledFrom([]string{"complete", "imported", "partial", "filtered", "failed", "beyond the door", "purged"}).Draw(t, "state"),
-			}
-			r.Reason = rapid.SampledFrom([]string{"", "x"}).Draw(t, "reason")
-			if n := rapid.IntRange(-1, 1).Draw(t, "service"); n >= 0 {
-				r.Service = &services[n]
-			}
-			return r
-		}), 0, 12).Draw(t, "ledger")
-		s := &store.Snapshot{Coverage: ledger}
-		stretches := s.CoverageOf(&services[0], at(1, 0), at(2, 6))
-		for hour := range 30 {
-			if len(stretches) > 0 && !stretches[0].Until.After(at(1, hour)) {
-				stretches = stretches[1:]
-			}
-			if len(stretches) == 0 || stretches[0].Since.After(at(1, hour)) {
-				t.Fatalf("hour %d is missing", hour)
-			}
-			have, want := stretches[0], plainly(ledger, 1, at(1, hour))
-			if have.State != want.State || have.Reason != want.Reason || !have.Through.Equal(want.Through) {
-				t.Fatalf("hour %d: %+v, want %+v", hour, have, want)
-			}
-		}
-	})
 }
 
 func TestHolesNameWhatIsNotComplete(t *testing.T) {

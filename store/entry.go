@@ -98,11 +98,15 @@ type sideFile struct {
 // formatVersion is the newest version of everything under the one key that this
 // program reads. An entry has the lowest that a reader needs: 2 where it erases,
 // since a program that does not know of purges would take what was erased
-// again.
-const formatVersion = 2
+// again; 3 where a rectangle of coverage begins behind some save time, since a
+// program that does not know of that would take it for read from the beginning.
+const formatVersion = 3
 
 func (f *facts) format() int {
-	if f.Purge != nil || f.Adopted != nil {
+	switch {
+	case slices.ContainsFunc(f.Coverage, func(r Rectangle) bool { return !r.SinceCreated.IsZero() }):
+		return 3
+	case f.Purge != nil, f.Adopted != nil:
 		return 2
 	}
 	return 1
@@ -169,7 +173,7 @@ func (f *facts) toUTC() {
 	}
 	for i := range f.Coverage {
 		r := &f.Coverage[i]
-		utc(&r.Since, &r.Until, &r.ThroughCreated)
+		utc(&r.Since, &r.Until, &r.SinceCreated, &r.ThroughCreated)
 	}
 	for i := range f.Cursors {
 		utc(&f.Cursors[i].FirstAsked, &f.Cursors[i].At)

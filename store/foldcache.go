@@ -25,7 +25,7 @@ const (
 	// foldFormat is raised whenever the bytes change, and also whenever the fold
 	// does: what an older version has folded may lack what a newer one sees in
 	// the same entries.
-	foldFormat = 2
+	foldFormat = 3
 	foldHeader = len(foldMagic) + 4 + 16 // magic, format, checksum of what follows
 )
 

@@ -44,7 +44,7 @@ const (
 	leastFile      = 17
 	leastRemoved   = 8
 	leastRun       = 21
-	leastRectangle = 12
+	leastRectangle = 13
 	leastCursor    = 10
 )
 
@@ -221,7 +221,7 @@ func (c *foldCodec) run(r *Run) {
 }
 
 func (c *foldCodec) rectangle(r *Rectangle) {
-	c.times(&r.Since, &r.Until, &r.ThroughCreated)
+	c.times(&r.Since, &r.Until, &r.SinceCreated, &r.ThroughCreated)
 	c.optional(&r.Service)
 	c.textsOf(&r.State, &r.Filter, &r.Route, &r.RunID, &r.Reason)
 	c.numbers(&r.Records, &r.Requests)

@@ -109,12 +109,17 @@ func (r Run) clone() Run {
 }
 
 // Rectangle is one entry of the coverage ledger: event time [Since, Until) by
-// save time up to ThroughCreated, for one service or for all.
+// save time (SinceCreated, ThroughCreated], for one service or for all. Bounds
+// of event time and save time are whole milliseconds, as those of records are.
 type Rectangle struct {
-	Since          time.Time `json:"since"`
-	Until          time.Time `json:"until"`
-	Service        *int64    `json:"service,omitempty"` // nil: all services
-	State          string    `json:"state"`             // "complete", "partial", "filtered", "failed", "imported"
+	Since   time.Time `json:"since"`
+	Until   time.Time `json:"until"`
+	Service *int64    `json:"service,omitempty"` // nil: all services
+	State   string    `json:"state"`             // "complete", "partial", "filtered", "failed", "imported"
+	// SinceCreated is, of a rectangle that was read by save time, the save time
+	// behind which it begins; zero: it was read by event time, from the beginning.
+	SinceCreated time.Time `json:"since_created,omitzero"`
+	// ThroughCreated is the save time up to which it was read; zero: unknown.
 	ThroughCreated time.Time `json:"through_created,omitzero"`
 	Filter         string    `json:"filter,omitempty"` // its fields and operators, values hashed
 	Route          string    `json:"route,omitempty"`  // "activities"

@@ -97,7 +97,7 @@ func TestOneBadEntryDoesNotHideTheRest(t *testing.T) {
 				}
 				return actions
 			})
-		}, []string{"commitInfo.mdcalake has format 9, this version knows 2: use a newer mdcalake"}, []string{"the log has holes"}},
+		}, []string{"commitInfo.mdcalake has format 9, this version knows 3: use a newer mdcalake"}, []string{"the log has holes"}},
 		{"ingested that does not grow", func(d damaged) {
 			forge(d.t, d.dir, func(v int64, actions []delta.Action, ours map[string]any) []delta.Action {
 				if v == 2 {

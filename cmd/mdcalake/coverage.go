@@ -20,10 +20,10 @@ func coverageCommand(c console) *cli.Command {
 		Description: `A line a day (UTC), a column a service that was asked for by name; "all" is
 what was asked for of all services at once. Only where it says complete does the
 absence of a record mean that there was none. The other states: partial (not read
-to its end), filtered (asked with a filter), imported (from saved data), failed,
-beyond the door (asked on the main route when older than 30 days), purged (erased
-on purpose, whatever was read before or since), never asked. Each stretch that is
-not complete is listed as a hole.`,
+to its end, or only what was saved after some time), filtered (asked with a filter),
+imported (from saved data), failed, beyond the door (asked on the main route when
+older than 30 days), purged (erased on purpose, whatever was read before or since),
+never asked. Each stretch that is not complete is listed as a hole.`,
 		Flags: []cli.Flag{
 			lakeFlag(),
 			&cli.StringFlag{Name: "since", Usage: "begin of the event time (default: the first that was asked for)"},
