@@ -56,7 +56,9 @@ func (c claim) rectangles() []store.Rectangle {
 	if !w.CreatedSince.IsZero() || !w.CreatedUntil.IsZero() {
 		// Everything that was saved by then, of events that the door did not hide.
 		// Nothing is saved before it happens: the events end where the saving ends.
-		r.SinceCreated = w.CreatedSince
+		if r.SinceCreated = w.CreatedSince; !r.SinceCreated.IsZero() {
+			r.SinceCreated = r.SinceCreated.Add(-time.Millisecond) // it begins behind it
+		}
 		if until := w.CreatedUntil.Add(-time.Millisecond); !w.CreatedUntil.IsZero() && until.Before(through) {
 			r.ThroughCreated = until
 		}

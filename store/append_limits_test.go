@@ -192,7 +192,7 @@ func TestACommitWithoutRecordsKeepsItsFacts(t *testing.T) {
 	}
 	var before *store.Snapshot
 	for i := range 3 {
-		since := time.UnixMilli(base).UTC().AddDate(0, 0, i)
+		since := time.UnixMilli(base).UTC().Truncate(24*time.Hour).AddDate(0, 0, i)
 		if _, err := a.Commit(context.Background(), store.Commit{
 			Run: store.Run{RunID: "another", Host: "a.example", Outcome: "running", Records: 99}, Pages: []store.PageFact{{Page: 1, SHA256: "00"}},
 			Coverage: []store.Rectangle{{Since: since, Until: since.AddDate(0, 0, 1), State: "complete"}}, Cursors: []store.Cursor{{Key: fmt.Sprint(i)}},

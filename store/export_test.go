@@ -228,3 +228,12 @@ func ForgeFold(dir string) error {
 	s.tenant.Host = "elsewhere.example"
 	return putFold(osFS{}, l.private(foldName), sealFold(s, 0), 0o600)
 }
+
+// JoinedCoverage is the ledger that the fold makes of rectangles.
+func JoinedCoverage(ledger []Rectangle) []Rectangle {
+	s := newFold()
+	for _, r := range ledger {
+		s.addCoverage([]Rectangle{r})
+	}
+	return s.coverage
+}

@@ -129,7 +129,7 @@ func (s *fold) applyFacts(version int64, f *facts) {
 	if f.Run != nil {
 		s.applyRun(version, *f.Run)
 	}
-	s.coverage = append(s.coverage, f.Coverage...)
+	s.addCoverage(f.Coverage)
 	for h, n := range f.Seen {
 		old := s.seen[h]
 		s.seen[h] = Sighting{Times: old.Times + n, LastSeen: time.UnixMilli(f.Ingested).UTC()}

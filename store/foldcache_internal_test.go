@@ -159,6 +159,9 @@ func drawFacts(t *rapid.T, head string) json.RawMessage {
 		}
 		f.Coverage = []Rectangle{r}
 	}
+	for range rapid.IntRange(0, 2).Draw(t, "rounds") {
+		f.Coverage = append(f.Coverage, drawRound(t))
+	}
 	for range rapid.IntRange(0, 2).Draw(t, "cursors") {
 		f.Cursors = append(f.Cursors, Cursor{Key: drawName(t, "window"), RunID: drawName(t, "run"), Filters: rapid.SliceOfN(rapid.Byte(), 0, 3).Draw(t, "filters"), FirstAsked: drawTime(t), At: drawTime(t)})
 	}
@@ -173,6 +176,15 @@ func drawFacts(t *rapid.T, head string) json.RawMessage {
 		t.Fatal(err)
 	}
 	return raw
+}
+
+// drawRound draws a round of a tail, one of few: it often goes on from an
+// earlier one.
+func drawRound(t *rapid.T) Rectangle {
+	hour := func(label string, most int) time.Time {
+		return time.Date(2026, 1, 1, rapid.IntRange(0, most).Draw(t, label), 0, 0, 0, time.UTC)
+	}
+	return Rectangle{Since: hour("from", 1), Until: hour("to", 8), SinceCreated: hour("behind", 4), ThroughCreated: hour("through", 8), State: StateComplete, RunID: rapid.SampledFrom([]string{"tail", "tail", "tail", "other"}).Draw(t, "tail"), Records: 1}
 }
 
 func drawSide(t *rapid.T, dir string) *sideChange {

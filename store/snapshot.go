@@ -20,7 +20,9 @@ type Snapshot struct {
 	Pages      []File // kept pages; Size and SHA256 are the body's; sorted by path
 	Purges     []Purge
 	Runs       []Run // by start
-	Coverage   []Rectangle
+	// Coverage is the ledger, oldest first. What one run read piece by piece is
+	// one rectangle (coveragejoin.go).
+	Coverage []Rectangle
 	// Seen counts later sightings of a quarantined record, by SHA-256 in hex.
 	Seen map[string]Sighting
 	// Ingested is the largest value of the column so far, in milliseconds.

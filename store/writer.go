@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -254,6 +255,9 @@ func (w *Writer) Version() int64 { return w.state.table.Version }
 // Snapshot is the lake as the last commit left it.
 func (w *Writer) Snapshot() (*Snapshot, error) {
 	s, err := w.state.snapshot(w.layout.root)
+	if err == nil {
+		s.Coverage = slices.Clone(s.Coverage) // the next commit may join its rectangles to the last ones
+	}
 	return s, w.fault("read lake", err)
 }
 

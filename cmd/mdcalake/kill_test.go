@@ -275,7 +275,16 @@ func (c *campaign) strike(args []string, p point, b blow) (hit bool) {
 	return hit
 }
 
-var printedHead = regexp.MustCompile(`(?m), head (\d+:[0-9a-f]{64})$`)
+// toldHeads are the heads that the program has told of, a run's and that of the
+// merging after it, oldest first.
+func toldHeads(stderr string) (heads []string) {
+	for _, m := range printedHead.FindAllStringSubmatch(stderr, -1) {
+		heads = append(heads, m[1])
+	}
+	return heads
+}
+
+var printedHead = regexp.MustCompile(`(?m)[,;] head (\d+:[0-9a-f]{64})$`)
 
 // acknowledged: every commit that was seen, or that the program told of, is
 // still there.
@@ -286,11 +295,10 @@ func (c *campaign) acknowledged(w *watcher, head, stderr string) {
 	if w.countEntries(); w.entries < seen {
 		c.t.Errorf("the log had %d entries and has %d", seen, w.entries)
 	}
-	if m := printedHead.FindStringSubmatch(stderr); m != nil {
-		head = m[1]
-	}
-	if headVersion(head) > headVersion(c.acked) {
-		c.acked = head
+	for _, head := range append(toldHeads(stderr), head) {
+		if headVersion(head) > headVersion(c.acked) {
+			c.acked = head
+		}
 	}
 }
 
@@ -418,8 +426,8 @@ func (c *campaign) ended(args []string) {
 	if code != exitDone && code != exitPartial {
 		c.t.Errorf("%q: exit code %d\n%s", args, code, errs)
 	}
-	if m := printedHead.FindStringSubmatch(errs); m != nil && slices.Contains(args, c.lake) {
-		c.acked = m[1]
+	if heads := toldHeads(errs); len(heads) > 0 && slices.Contains(args, c.lake) {
+		c.acked = heads[len(heads)-1]
 	}
 }
 
