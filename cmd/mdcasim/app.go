@@ -16,13 +16,15 @@ records generated from a seed or taken from FILES, which are served byte for
 byte. FILES hold a JSON array, an API page with "data", a single record, or
 NDJSON. Stdout gets one line, the URL; everything else goes to stderr.
 
-Any credential is accepted unless --token-file names one.
+Any credential is accepted unless --token-file names one, or --entra-tenant has
+tokens issued here, as Microsoft Entra ID does.
 
 Examples:
   mdcasim --count 200000 --days 30
   mdcasim --now 2026-11-20T12:00:00Z --truth truth.jsonl --url-file url
   mdcasim --ndjson records.jsonl --count 1000000 --seed 7
   mdcasim page1.json page2.json --rate 0
+  mdcasim --tls-ca ca.pem --entra-tenant contoso.example --token-uses 20
   mdcasim --fault status-500@page=3 --fault empty-page@every=4
 
 Faults: KIND@page=N (the N-th list request), KIND@request=N (the N-th request),
@@ -101,6 +103,17 @@ func flags() []cli.Flag {
 
 		text(doors, "token-file", "accept only the token on the first line of `FILE`"),
 		on(doors, "forbidden", "refuse every request with 403"),
+		text(doors, "entra-tenant", "issue tokens for the directory `ID`, at /ID/oauth2/token and /ID/oauth2/v2.0/token"),
+		text(doors, "entra-client", "to this application `ID` only"),
+		text(doors, "entra-secret-file", "for the client secret on the first line of `FILE` (default: any)"),
+		text(doors, "entra-certificate", "for assertions signed with the key of the certificate in PEM `FILE` (default: any)"),
+		span(doors, "token-life", "life of a token, by the clock (default 3599s)"),
+		number(doors, "token-uses", 0, "refuse a token after so many requests, without notice"),
+		on(doors, "token-text-life", "send expires_in as text"),
+		text(doors, "token-audience", "issue tokens for another `AUDIENCE` than was asked for"),
+		on(doors, "token-no-roles", "issue tokens without a permission"),
+		on(doors, "sign-in-echo", "repeat the secret in refusals, as no platform should"),
+		&cli.StringSliceFlag{Category: doors, Name: "sign-in-fault", Usage: "`KIND@N`: the N-th token request fails, with ,times=M so many, times=-1 for ever; KIND is an AADSTS code such as AADSTS7000222, or a fault of transport (repeatable)"},
 
 		number(limits, "rate", simulator.DefaultRate, "requests a minute over all clients; 0 means no limit"),
 		on(limits, "no-retry-after", "send 429 without Retry-After"),
@@ -131,6 +144,7 @@ func flags() []cli.Flag {
 
 		&cli.StringFlag{Category: running, Name: "listen", Value: "127.0.0.1:0", Usage: "loopback `ADDRESS`; port 0 takes a free one"},
 		text(running, "url-file", "write the URL to `FILE` once ready"),
+		text(running, "tls-ca", "serve https, with a certificate made at the start; write it to `FILE`, for those who are to trust it"),
 		span(running, "max-time", "stop by itself after this time"),
 		number(running, "max-requests", 0, "stop by itself after so many requests"),
 	}
@@ -156,6 +170,11 @@ func program(c *cli.Context) (simulator.Program, error) {
 			RatePerMinute: c.Int("rate"),
 			Throttle:      simulator.Throttle{NoRetryAfter: c.Bool("no-retry-after"), Body: simulator.ThrottleBody(c.String("throttle-body"))},
 			Latency:       c.Duration("latency"),
+			SignIn: simulator.SignIn{
+				TenantID: c.String("entra-tenant"), ClientID: c.String("entra-client"),
+				Life: c.Duration("token-life"), Uses: c.Int("token-uses"), TextLife: c.Bool("token-text-life"),
+				Audience: c.String("token-audience"), NoRoles: c.Bool("token-no-roles"), Echo: c.Bool("sign-in-echo"),
+			},
 			Paging: simulator.Paging{
 				PlainCap: c.Int("plain-cap"), ScanCap: c.Int("scan-cap"), ScanGetCap: c.Int("scan-get-cap"),
 				Refuse: c.Bool("refuse-limits"), EmptyBeyond: c.Bool("empty-beyond"), IgnoreUnknown: c.Bool("ignore-unknown"),
@@ -168,6 +187,9 @@ func program(c *cli.Context) (simulator.Program, error) {
 		},
 		RecordFiles: append(c.StringSlice("records"), c.Args().Slice()...),
 		TokenFile:   c.String("token-file"),
+		SecretFile:  c.String("entra-secret-file"),
+		Certificate: c.String("entra-certificate"),
+		CAFile:      c.String("tls-ca"),
 		TruthFile:   c.String("truth"),
 		NDJSONFile:  c.String("ndjson"),
 		WriteOnly:   c.Bool("truth-only") || c.String("ndjson") != "",
@@ -194,6 +216,20 @@ func program(c *cli.Context) (simulator.Program, error) {
 			return p, err
 		}
 		p.Options.Faults = append(p.Options.Faults, f)
+	}
+	for _, text := range c.StringSlice("sign-in-fault") {
+		f, err := simulator.ParseSignInFault(text)
+		if err != nil {
+			return p, err
+		}
+		p.Options.SignIn.Faults = append(p.Options.SignIn.Faults, f)
+	}
+	if !c.IsSet("entra-tenant") {
+		for _, name := range []string{"entra-client", "entra-secret-file", "entra-certificate", "token-life", "token-uses", "token-text-life", "token-audience", "token-no-roles", "sign-in-echo", "sign-in-fault"} {
+			if c.IsSet(name) {
+				return p, fmt.Errorf("--%s needs --entra-tenant ID", name)
+			}
+		}
 	}
 	return p, times(c, &p)
 }

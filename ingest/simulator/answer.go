@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -137,10 +138,14 @@ func (x *exchange) reset() {
 		x.write(http.StatusBadGateway, "text/html", nil)
 		return
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	under := conn
+	if secure, ok := conn.(*tls.Conn); ok {
+		under = secure.NetConn() // without the farewell of TLS
+	}
+	if tcp, ok := under.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // makes Close send a reset
 	}
-	conn.Close()
+	under.Close()
 }
 
 // answer writes a page, with the faults that were asked for.

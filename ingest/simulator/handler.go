@@ -13,8 +13,15 @@ import (
 // ServeHTTP answers one request: faults first, then who asks, then how often,
 // then what.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	number := s.log.arrive()
 	now := s.opt.Clock()
+	if tenant, endpoint, ok := s.platform.serves(r.URL.Path); ok {
+		// Another service, with requests and limits of its own.
+		body, _ := io.ReadAll(io.LimitReader(r.Body, maxRequestBody))
+		w.Header().Set("Date", now.Add(s.opt.DateSkew).UTC().Format(http.TimeFormat))
+		s.platform.answer(&exchange{s: s, w: w, r: r, body: body, now: now}, tenant, endpoint)
+		return
+	}
+	number := s.log.arrive()
 	body, readErr := io.ReadAll(io.LimitReader(r.Body, maxRequestBody+1))
 	x := &exchange{s: s, w: w, r: r, body: body, now: now}
 	x.note = Request{Number: number, Time: now, Method: r.Method, Path: r.URL.Path}
@@ -45,12 +52,15 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		x.faults = append(x.faults, f.Kind)
 	}
+	judged := s.knows(r.Header.Get("Authorization"))
 	switch {
 	case readErr != nil || len(body) > maxRequestBody:
 		x.detail(http.StatusRequestEntityTooLarge, "Request body too large.")
-	case !s.knows(r.Header.Get("Authorization")):
-		w.Header().Set("WWW-Authenticate", "Token")
-		x.detail(http.StatusUnauthorized, "Invalid token.")
+	case judged.status != 0:
+		if judged.status == http.StatusUnauthorized {
+			w.Header().Set("WWW-Authenticate", "Token")
+		}
+		x.detail(judged.status, judged.detail)
 	case s.opt.Forbidden:
 		x.detail(http.StatusForbidden, "Insufficient role based permission(s)")
 	case !x.withinRate():
@@ -59,14 +69,22 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// knows checks the credential. Both schemes are accepted for one and the same key.
-func (s *Simulator) knows(header string) bool {
+// knows checks the credential. Both schemes are accepted for one and the same
+// key, but where Options.SignIn issues tokens, Bearer means one of those.
+func (s *Simulator) knows(header string) verdict {
+	unknown := verdict{http.StatusUnauthorized, "Invalid token."}
 	scheme, key, ok := strings.Cut(strings.TrimSpace(header), " ")
 	key = strings.TrimSpace(key)
 	if !ok || key == "" || !(strings.EqualFold(scheme, "Token") || strings.EqualFold(scheme, "Bearer")) {
-		return false
+		return unknown
 	}
-	return s.opt.Token == "" || subtle.ConstantTimeCompare([]byte(key), []byte(s.opt.Token)) == 1
+	if s.opt.SignIn.TenantID != "" && strings.EqualFold(scheme, "Bearer") {
+		return s.platform.accepts(key)
+	}
+	if s.opt.Token != "" && subtle.ConstantTimeCompare([]byte(key), []byte(s.opt.Token)) != 1 {
+		return unknown
+	}
+	return verdict{}
 }
 
 type routeKind uint8

@@ -48,7 +48,9 @@ type Options struct {
 	DateSkew  time.Duration // added to the Date header
 	Door      time.Duration // records with older event time are invisible; 0 means no door (MDCA: 30 days)
 
+	TLS           bool   // Serve speaks https, with a certificate of its own that Server.CA names
 	Token         string // the only accepted credential; "" accepts any that is not empty
+	SignIn        SignIn // the token endpoints beside the API
 	Forbidden     bool   // every request is refused with 403
 	RatePerMinute int    // over all requests; 0 means no limit
 	Throttle      Throttle
@@ -185,6 +187,9 @@ func (o Options) check() error {
 		if !slices.ContainsFunc(apps, func(a app) bool { return a.id == id }) {
 			return fmt.Errorf("service %d is not among those the simulator knows: %s", id, appList())
 		}
+	}
+	if err := o.SignIn.check(); err != nil {
+		return err
 	}
 	switch o.Throttle.Body {
 	case ThrottleDetail, ThrottleNested, ThrottleEmpty:

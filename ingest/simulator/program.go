@@ -19,6 +19,8 @@ type Program struct {
 	Options     Options
 	RecordFiles []string // read into Options.Records, in order
 	TokenFile   string   // its first line is the token
+	SecretFile  string   // its first line is Options.SignIn.Secret
+	Certificate string   // PEM file with Options.SignIn.Certificate
 
 	TruthFile  string // "-" is stdout
 	NDJSONFile string
@@ -28,6 +30,7 @@ type Program struct {
 
 	Listen      string // "" means 127.0.0.1:0
 	URLFile     string
+	CAFile      string        // the certificate to trust is written here, and https is spoken
 	MaxTime     time.Duration // 0 means until ctx ends
 	MaxRequests int           // 0 means no bound
 }
@@ -61,6 +64,14 @@ func (p Program) Run(ctx context.Context, stdout, stderr io.Writer) error {
 	srv, err := s.serve(address, p.bounded(s, stop))
 	if err != nil {
 		return &UsageError{err}
+	}
+	if p.CAFile != "" {
+		if err := replaceFile(p.CAFile, func(w io.Writer) error {
+			_, err := w.Write(srv.CA)
+			return err
+		}); err != nil {
+			return errors.Join(err, srv.Close())
+		}
 	}
 	if p.URLFile != "" {
 		if err := replaceFile(p.URLFile, func(w io.Writer) error {
@@ -104,16 +115,32 @@ func (p Program) prepare() (*Simulator, error) {
 	if len(p.RecordFiles) > 0 && len(p.Options.Records) == 0 && p.Options.Count == 0 {
 		p.Options.Count = -1 // files without records mean no records
 	}
-	if p.TokenFile != "" {
-		text, err := os.ReadFile(p.TokenFile)
+	for _, f := range []struct {
+		what, name string
+		to         *string
+	}{{"token", p.TokenFile, &p.Options.Token}, {"secret", p.SecretFile, &p.Options.SignIn.Secret}} {
+		if f.name == "" {
+			continue
+		}
+		text, err := os.ReadFile(f.name)
 		if err != nil {
-			return nil, fmt.Errorf("read token: %w", err)
+			return nil, fmt.Errorf("read %s: %w", f.what, err)
 		}
 		line, _, _ := strings.Cut(string(bytes.TrimSpace(text)), "\n")
-		if p.Options.Token = strings.TrimSpace(line); p.Options.Token == "" {
-			return nil, fmt.Errorf("read token: file %q is empty; put the token on its first line", p.TokenFile)
+		if *f.to = strings.TrimSpace(line); *f.to == "" {
+			return nil, fmt.Errorf("read %s: file %q is empty; put the %s on its first line", f.what, f.name, f.what)
 		}
 	}
+	if p.Certificate != "" {
+		text, err := os.ReadFile(p.Certificate)
+		if err != nil {
+			return nil, fmt.Errorf("read certificate: %w", err)
+		}
+		if p.Options.SignIn.Certificate, err = firstCertificate(text); err != nil {
+			return nil, fmt.Errorf("read certificate %q: %w", p.Certificate, err)
+		}
+	}
+	p.Options.TLS = p.Options.TLS || p.CAFile != ""
 	s, err := New(p.Options)
 	if err != nil {
 		return nil, &UsageError{err}

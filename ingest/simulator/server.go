@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -12,7 +13,8 @@ import (
 // Server is a Simulator on a loopback port.
 type Server struct {
 	*Simulator
-	URL string // http://127.0.0.1:PORT
+	URL string // http://127.0.0.1:PORT, or https
+	CA  []byte // with Options.TLS: PEM of the certificate to trust
 
 	http *http.Server
 	stop context.CancelFunc // ends answers that stall
@@ -50,11 +52,20 @@ func (s *Simulator) serve(address string, h http.Handler) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen %q: %w", address, err)
 	}
+	scheme, ca := "http", []byte(nil)
+	if s.opt.TLS {
+		var config *tls.Config
+		if config, ca, err = throwAway(); err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+		scheme, l = "https", tls.NewListener(l, config)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	srv := &Server{
 		Simulator: s,
 		stop:      stop,
-		URL:       "http://" + l.Addr().String(),
+		URL:       scheme + "://" + l.Addr().String(),
+		CA:        ca,
 		http: &http.Server{
 			Handler:           h,
 			ReadHeaderTimeout: 30 * time.Second,

@@ -14,6 +14,8 @@ type Simulator struct {
 	limit limiter
 	log   recorder
 
+	platform *platform
+
 	cursorMu sync.Mutex
 	cursors  map[uint64]bool // digests of cursors given out, with RequireExtra or RefuseAt
 
@@ -34,6 +36,7 @@ func New(o Options) (*Simulator, error) {
 	var entries []entry
 	s.gen.static, entries = staticEntries(opt.Records)
 	s.index = newIndex(s.gen, entries)
+	s.platform = newPlatform(s)
 	s.limit = limiter{perMinute: opt.RatePerMinute, clock: opt.RateClock}
 	return s, nil
 }
