@@ -14,9 +14,15 @@ import (
 // within ctx. Its error says nothing of what the secret is; it is final, so
 // what can be tried again is tried again inside.
 //
-// Kind names the way of signing in ("token", ...) for the ledger.
+// Refused is told that the API answered 401 to a request that Authorize signed.
+// It says whether the next Authorize may sign with something better, a fresh
+// token; the request is then worth one repetition.
+//
+// Kind names the way of signing in ("token", "client-secret", ...) for the
+// ledger.
 type Credential interface {
 	Authorize(ctx context.Context, r *http.Request) error
+	Refused(r *http.Request) bool
 	Kind() string
 }
 
@@ -59,6 +65,9 @@ func (c *TokenCredential) Authorize(_ context.Context, r *http.Request) error {
 	r.Header.Set("Authorization", c.header())
 	return nil
 }
+
+// Refused is false: a legacy token stays what it is.
+func (*TokenCredential) Refused(*http.Request) bool { return false }
 
 // Kind is "token".
 func (*TokenCredential) Kind() string { return "token" }

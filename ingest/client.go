@@ -279,7 +279,7 @@ func listable(p *Page) error {
 func (c *Client) ask(ctx context.Context, body []byte, check func(*Page) error) (answer *Answer, requests int, err error) {
 	var kept *Answer
 	retry := &c.options.Retry
-	for faults, throttled := 0, 0; ; {
+	for faults, throttled, renewed := 0, 0, false; ; {
 		if err := c.limiter.Wait(ctx); err != nil {
 			return kept, requests, err
 		}
@@ -301,12 +301,16 @@ func (c *Client) ask(ctx context.Context, body []byte, check func(*Page) error) 
 			c.limiter.Hold(slow.Wait, "throttled by the API")
 			continue
 		}
+		var status *StatusError
+		if errors.As(err, &status) && status.renewable && !renewed {
+			renewed = true // once: a fresh token that is refused, too, is not the trouble
+			continue
+		}
 		if faults++; faults >= retry.Tries || !worthRetrying(err) {
 			return kept, requests, withTries(err, requests)
 		}
 		wait := retry.backoff(faults)
-		var status *StatusError
-		if errors.As(err, &status) {
+		if status != nil {
 			wait = max(wait, status.wait)
 		}
 		if err := c.pause(ctx, wait, err.Error()); err != nil {
@@ -335,7 +339,7 @@ func (c *Client) attempt(ctx context.Context, body []byte) (*Answer, error) {
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("User-Agent", c.options.UserAgent)
 	if err := c.options.Credential.Authorize(ctx, r); err != nil {
-		return nil, fmt.Errorf("sign in with %s: %w", c.options.Credential.Kind(), err)
+		return nil, signInFailed(c.options.Credential, err)
 	}
 	secret := secretOf(r)
 
@@ -355,7 +359,11 @@ func (c *Client) attempt(ctx context.Context, body []byte) (*Answer, error) {
 	stop := watch(resp, cancel, c.options.Timeouts)
 	defer stop()
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return nil, c.statusError(resp, secret)
+		err := c.statusError(resp, secret)
+		if status, ok := err.(*StatusError); ok && status.Status == http.StatusUnauthorized && !status.wrongBackend {
+			status.renewable = c.options.Credential.Refused(r)
+		}
+		return nil, err
 	}
 	if answer.Body, answer.SHA256, err = c.readBody(resp); err != nil {
 		n := len(answer.Body)

@@ -759,7 +759,82 @@ func TestClientOptionsAreChecked(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) Authorize(context.Context, *http.Request) error { return f.err }
+func (failing) Refused(*http.Request) bool                       { return false }
 func (failing) Kind() string                                     { return "badge" }
+
+// renewing signs with a counted token and can always get another.
+type renewing struct {
+	token, refused *int
+}
+
+func (r renewing) Authorize(_ context.Context, request *http.Request) error {
+	*r.token++
+	request.Header.Set("Authorization", fmt.Sprintf("Bearer %s-%d", canary, *r.token))
+	return nil
+}
+func (r renewing) Refused(*http.Request) bool { *r.refused++; return true }
+func (renewing) Kind() string                 { return "badge" }
+
+func TestARefusedCredentialIsRenewedOnceForARequest(t *testing.T) {
+	gone := status(401, `{"detail":"Signature has expired."}`)
+	for name, c := range map[string]struct {
+		steps   []http.HandlerFunc
+		fixed   bool // a token that cannot be renewed
+		sent    int
+		refused int
+		fails   bool
+	}{
+		"renewed":           {steps: []http.HandlerFunc{gone, body(onePage)}, sent: 2, refused: 1},
+		"refused again":     {steps: []http.HandlerFunc{gone}, sent: 2, refused: 2, fails: true},
+		"between faults":    {steps: []http.HandlerFunc{status(503, ""), gone, status(503, ""), body(onePage)}, sent: 4, refused: 1},
+		"a token that is":   {steps: []http.HandlerFunc{gone}, fixed: true, sent: 1, fails: true},
+		"403 is no 401":     {steps: []http.HandlerFunc{status(403, "")}, sent: 1, fails: true},
+		"throttled between": {steps: []http.HandlerFunc{gone, status(429, "", "Retry-After", "1"), body(onePage)}, sent: 3, refused: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var token, refused int
+			srv := serve(t, c.steps...)
+			b := client(t, srv.URL, func(o *ingest.ClientOptions) {
+				if !c.fixed {
+					o.Credential = renewing{&token, &refused}
+				}
+			})
+			_, err := b.ask(t)
+			if (err != nil) != c.fails || err != nil && !errors.Is(err, ingest.ErrSignInRefused) {
+				t.Error(err)
+			}
+			if len(srv.requests()) != c.sent || refused != c.refused {
+				t.Errorf("%d requests, %d refusals, want %d and %d", len(srv.requests()), refused, c.sent, c.refused)
+			}
+		})
+	}
+}
+
+// The generic host leads to machines that do not hold the tenant.
+func TestAMachineWithoutTheTenantIsAskedAgain(t *testing.T) {
+	lost := status(401, `{"detail":"Invalid JSON Web Key Set"}`)
+	for _, bearer := range []bool{false, true} {
+		var token, refused int
+		change := func(o *ingest.ClientOptions) {
+			if bearer {
+				o.Credential = renewing{&token, &refused}
+			}
+		}
+		b := client(t, serve(t, lost, lost, body(onePage)).URL, change)
+		if _, err := b.ask(t); err != nil || fmt.Sprint(b.clock.Sleeps()) != "[1s 2s]" {
+			t.Error(err, b.waits)
+		}
+		srv := serve(t, lost)
+		b = client(t, srv.URL, change)
+		_, err := b.ask(t)
+		if !errors.Is(err, ingest.ErrSignInRefused) || !strings.Contains(hint(err), "the tenant's own API URL") || len(srv.requests()) != 6 {
+			t.Errorf("%v, hint %q, %d requests", err, hint(err), len(srv.requests()))
+		}
+		if refused != 0 {
+			t.Error("the token was blamed")
+		}
+	}
+}
 
 func TestACredentialThatFailsIsFinal(t *testing.T) {
 	srv := serve(t, body(onePage))

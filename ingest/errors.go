@@ -44,6 +44,9 @@ type StatusError struct {
 	Redirect string // scheme and host a redirect pointed to
 	Tries    int
 	wait     time.Duration // Retry-After, 0 if none
+
+	renewable    bool // 401, and the credential may have a better token next time
+	wrongBackend bool // 401 by a machine that does not know the tenant
 }
 
 func (e *StatusError) Error() string {
@@ -74,6 +77,10 @@ func (e *StatusError) Hint() string {
 		return "the credential is sent to the configured host only; if the API lives elsewhere now, give that --url (Settings > Cloud Apps > About)"
 	case e.Status == http.StatusBadRequest:
 		return "the API did not accept the request: check --filter, --service and --page-size"
+	case e.wrongBackend:
+		return "the generic host asks machines that do not know the tenant: give the tenant's own API URL (Settings > Cloud Apps > About)"
+	case e.Status == http.StatusUnauthorized && e.renewable:
+		return "the API does not accept the access token: check that --tenant-id, --cloud and --resource are those of the tenant that --url belongs to"
 	case e.Status == http.StatusUnauthorized:
 		return "the API does not know this credential: check that the token is whole, not revoked, and of this tenant"
 	case e.Status == http.StatusForbidden:

@@ -68,7 +68,7 @@ func worthRetrying(err error) bool {
 	)
 	switch {
 	case errors.As(err, &status):
-		return status.Status >= 500 || status.Status == http.StatusRequestTimeout
+		return status.Status >= 500 || status.Status == http.StatusRequestTimeout || status.wrongBackend
 	case errors.As(err, &malformed):
 		return !malformed.final
 	case errors.As(err, &unreachable):
@@ -133,6 +133,10 @@ func boundWait(d time.Duration) time.Duration {
 	return d
 }
 
+// wrongBackend is what the generic host says with 401 where the machine that its
+// name led to does not hold the tenant. The next one may.
+const wrongBackend = "Invalid JSON Web Key Set"
+
 // maxErrorBody is as much of an error answer as is looked at.
 const maxErrorBody = 64 << 10
 
@@ -149,7 +153,7 @@ func (c *Client) statusError(resp *http.Response, secret string) error {
 	if status == http.StatusTooManyRequests || throttled {
 		return &ThrottledError{Wait: throttleWait(resp.Header, text, now), Text: text}
 	}
-	e := &StatusError{Status: status, Text: text}
+	e := &StatusError{Status: status, Text: text, wrongBackend: status == http.StatusUnauthorized && text == wrongBackend}
 	if status >= 300 && status <= 399 {
 		e.Redirect, e.Text = redirectTarget(resp, secret), ""
 	}
