@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -75,6 +76,7 @@ func (s *entra) Do(r *policy.Request) (*http.Response, error) {
 	if heard.err = err; err != nil {
 		return nil, err
 	}
+	s.answered.Store(true)
 	heard.status, heard.header = resp.StatusCode, resp.Header
 	// An answer that broke off has what came of it.
 	heard.body, _ = runtime.Payload(resp)
@@ -165,10 +167,18 @@ func (s *entra) networkFault(err error) error {
 	case errors.Is(err, http.ErrSchemeMismatch):
 		e.hint = "the host speaks plain http there: check --authority"
 		return e
-	case errors.As(err, &dns) && dns.IsNotFound && s.o.Method != ManagedIdentity:
-		e.hint = "there is no such host: check --authority, the network and the proxy settings"
 	case s.o.Method == ManagedIdentity:
 		e.hint = s.hint("")
+	case errors.As(err, &dns) && dns.IsNotFound:
+		e.hint = "there is no such host: check --authority, the network and the proxy settings"
+		if !s.answered.Load() {
+			return e // waiting helps against a lost network, not against a wrong name
+		}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e.hint = "nothing listens there: check --authority and the proxy settings"
+		if !s.answered.Load() {
+			return e
+		}
 	}
 	return &passingError{err: e}
 }

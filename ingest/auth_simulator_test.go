@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -322,7 +323,7 @@ func TestRefusals(t *testing.T) {
 			credential := e.credential(t, change)
 			_, err := e.client(t, credential).ask(t)
 			var refused *ingest.SignInError
-			if !errors.As(err, &refused) || !errors.Is(err, ingest.ErrSignInRefused) || !strings.Contains(err.Error(), "sign in with "+credential.Kind()+": "+c.says) || !strings.Contains(hint(err), c.hint) {
+			if !errors.As(err, &refused) || !errors.Is(err, ingest.ErrSignInRefused) || !strings.Contains(err.Error(), "sign in with "+credential.Identity().String()+": "+c.says) || !strings.Contains(hint(err), c.hint) {
 				t.Errorf("%v\nhint %q", err, hint(err))
 			}
 			if text := err.Error(); strings.Contains(text, "Trace") || strings.Contains(text, "\n") || strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "...") {
@@ -469,6 +470,19 @@ func TestASignInStaysWithItsAuthority(t *testing.T) {
 		}
 		if err := newEntra(t, simulator.Options{SignIn: simulator.SignIn{ClientID: application, Secret: secret}}).credential(t).SignIn(t.Context()); err != nil {
 			t.Error(err)
+		}
+	})
+	t.Run("and is not tried again where nothing is", func(t *testing.T) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+		e := newEntra(t, simulator.Options{})
+		err = e.credential(t, func(o *ingest.SignInOptions) { o.Authority = "https://" + l.Addr().String() }).SignIn(t.Context())
+		var unreachable *ingest.UnreachableError
+		if !errors.As(err, &unreachable) || !strings.Contains(hint(err), "--authority") || len(e.waits) != 0 {
+			t.Errorf("%v, hint %q, waits %q", err, hint(err), e.waits)
 		}
 	})
 	t.Run("or not at all without trust in it", func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -25,11 +26,9 @@ goes on where it stood (with a filter, at the beginning of the day it was in);
 asked again, it adds nothing that the lake has. Of a filter the lake keeps fields
 and operators, and a hash of the values: it names nobody.
 
-The credential comes from --token-file, MDCALAKE_TOKEN_FILE or MDCALAKE_TOKEN,
-never from an argument.`,
-		Flags: append([]cli.Flag{
+` + signInDescription,
+		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "url", Usage: "API `URL` of the tenant (Settings > Cloud Apps > About)", EnvVars: []string{"MDCALAKE_URL"}},
-			&cli.StringFlag{Name: "token-file", Usage: "`FILE` that holds the API token (- is stdin)", EnvVars: []string{"MDCALAKE_TOKEN_FILE"}},
 			&cli.StringFlag{Name: "ca-file", Usage: "PEM `FILE` of further certificates to trust"},
 			&cli.StringFlag{Name: "since", Usage: "begin of the event time (default: a day before the lake's last complete point, else 7d)"},
 			&cli.StringFlag{Name: "until", Usage: "end of the event time (default: now, by the server's clock)"},
@@ -39,7 +38,7 @@ never from an argument.`,
 			&cli.IntFlag{Name: "page-size", Value: 5000, Usage: "records to ask for in a request; the API gives what it likes"},
 			&cli.BoolFlag{Name: "keep-pages", Usage: "keep the API's answers as they came, under _pages in the lake; the proof behind the page hashes of the log", DisableDefaultText: true},
 			&cli.IntFlag{Name: "rate", Value: 28, Usage: "requests a minute, of the 30 that a tenant's tools share; 0: no limit"},
-		}, runFlags()...),
+		}, signInFlags(), runFlags()),
 		Action: func(ctx *cli.Context) error { return runIngest(ctx, c) },
 	}
 }
@@ -88,7 +87,7 @@ func runIngest(ctx *cli.Context, c console) error {
 			return usage("--since must be before --until", "the time range is empty: it begins at %s and ends at %s", o.Since.Format(time.RFC3339), o.Until.Format(time.RFC3339))
 		}
 	}
-	credential, err := tokenOf(ctx, c)
+	credential, err := credentialOf(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -97,13 +96,16 @@ func runIngest(ctx *cli.Context, c console) error {
 		return usage("give the tenant's API URL: Settings > Cloud Apps > About", "--url is missing")
 	}
 	o.Client, err = ingest.NewClient(ingest.ClientOptions{
-		BaseURL: ctx.String("url"), Credential: credential, CAFile: ctx.String("ca-file"), Rate: ctx.Int("rate"),
+		BaseURL: ctx.String("url"), Credential: credential.Credential, CAFile: ctx.String("ca-file"), Rate: ctx.Int("rate"),
 		UserAgent: "mdcalake/" + version, OnWait: p.wait,
 	})
 	if err != nil {
 		return err
 	}
 	defer o.Client.Close()
+	if o.ClientID, err = credential.signIn(ctx, c, p); err != nil {
+		return err
+	}
 	w, err := openWriter(ctx)
 	if err != nil {
 		return err
@@ -200,20 +202,6 @@ func filterOf(ctx *cli.Context, c console) ([]byte, error) {
 		return nil, usage(`a filter looks like {"user.username":{"eq":["ada@example.com"]}}`, "--filter is empty")
 	}
 	return []byte(text), nil
-}
-
-// tokenOf reads the credential. What is wrong with it is said without it.
-func tokenOf(ctx *cli.Context, c console) (ingest.Credential, error) {
-	token := []byte(c.getenv("MDCALAKE_TOKEN"))
-	if path := ctx.String("token-file"); path != "" {
-		var err error
-		if token, err = readSmall(c, "token-file", path, 64<<10); err != nil {
-			return nil, err
-		}
-	} else if len(token) == 0 {
-		return nil, usage("give --token-file FILE, or set MDCALAKE_TOKEN_FILE or MDCALAKE_TOKEN; a token is made under Settings > Cloud Apps > API tokens", "there is no credential")
-	}
-	return ingest.NewTokenCredential(string(token))
 }
 
 func readLimited(in io.Reader, flag string, limit int64) ([]byte, error) {
