@@ -89,7 +89,7 @@ func (s *entra) failure(err error, heard *exchange, timedOut bool) error {
 	switch {
 	case heard.barred != "":
 		return &SignInError{Text: "the sign-in would go to " + shortLine(heard.barred, "") + ", and the credential goes to " + s.host + " only",
-			hint: "if the tenant is in another cloud, name it with --cloud or --authority; unset AZURE_REGIONAL_AUTHORITY_NAME and MSAL_FORCE_REGION"}
+			hint: "if the tenant is in another cloud, name it with --cloud or --authority; unset AZURE_REGIONAL_AUTHORITY_NAME"}
 	case timedOut && person:
 		return &SignInError{Text: fmt.Sprintf("nobody signed in within %s", s.o.Timeout), hint: s.hint("")}
 	case timedOut && heard.asked == "":

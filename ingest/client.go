@@ -106,7 +106,7 @@ func NewClient(o ClientOptions) (*Client, error) {
 		return nil, err
 	}
 	if o.Credential == nil {
-		return nil, &OptionError{Option: "credential", Problem: "is missing", hint: "give a token with --token-file"}
+		return nil, &OptionError{Option: "credential", Problem: "is missing", hint: "give a token with --token-file, or sign in with --auth"}
 	}
 	if o.Rate < 0 || o.MaxBody < 0 || o.Timeouts.Connect < 0 || o.Timeouts.Header < 0 || o.Timeouts.Stall < 0 || o.Timeouts.Body < 0 {
 		return nil, &OptionError{Option: "rate, longest body or timeout", Problem: "is negative"}
