@@ -255,6 +255,25 @@ func TestATokenThatDiesDoesNotEndAScan(t *testing.T) {
 	}
 }
 
+func TestTokensThatDieDoNotStopEightWindows(t *testing.T) {
+	e := newEntra(t, simulator.Options{SignIn: simulator.SignIn{Secret: secret, Uses: 20}})
+	b := e.client(t, e.credential(t))
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 15 {
+				if _, err := b.Activities(t.Context(), []byte(`{"limit":1}`)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	if issued := e.SignInStats().Issued; issued != 6 {
+		t.Errorf("%d tokens for 120 requests of 20 each", issued)
+	}
+}
+
 func TestEightWindowsRenewADeadTokenOnce(t *testing.T) {
 	var mu sync.Mutex
 	now := start

@@ -56,6 +56,9 @@ type Timeouts struct {
 
 const defaultMaxBody = 256 << 20
 
+// maxRenewals is how often one request is repeated because its token was refused.
+const maxRenewals = 5
+
 // Client is the API of one tenant. It may be used by several goroutines, which
 // then share its rate.
 type Client struct {
@@ -64,7 +67,8 @@ type Client struct {
 	options  ClientOptions
 	limiter  *Limiter
 	http     *http.Client
-	answered atomic.Bool // the host was reached before, so its name is right
+	answered atomic.Bool            // the host was reached before, so its name is right
+	accepted atomic.Pointer[string] // the Authorization header that worked last
 }
 
 // An Answer is a whole and well-formed answer to one request.
@@ -279,7 +283,8 @@ func listable(p *Page) error {
 func (c *Client) ask(ctx context.Context, body []byte, check func(*Page) error) (answer *Answer, requests int, err error) {
 	var kept *Answer
 	retry := &c.options.Retry
-	for faults, throttled, renewed := 0, 0, false; ; {
+	var accepted *string
+	for faults, throttled, renewals := 0, 0, 0; ; {
 		if err := c.limiter.Wait(ctx); err != nil {
 			return kept, requests, err
 		}
@@ -302,9 +307,14 @@ func (c *Client) ask(ctx context.Context, body []byte, check func(*Page) error) 
 			continue
 		}
 		var status *StatusError
-		if errors.As(err, &status) && status.renewable && !renewed {
-			renewed = true // once: a fresh token that is refused, too, is not the trouble
-			continue
+		if errors.As(err, &status) && status.renewable && renewals < maxRenewals {
+			// A fresh token that is refused, too, shows that tokens are not the trouble;
+			// but one that others have used meanwhile is not fresh.
+			if now := c.accepted.Load(); renewals == 0 || status.hadWorked || now != accepted {
+				accepted = now
+				renewals++
+				continue
+			}
 		}
 		if faults++; faults >= retry.Tries || !worthRetrying(err) {
 			return kept, requests, withTries(err, requests)
@@ -349,6 +359,9 @@ func (c *Client) attempt(ctx context.Context, body []byte) (*Answer, error) {
 		return nil, c.networkError(ctx, err, 0, secret)
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode/100 == 2 {
+		c.accept(r.Header.Get("Authorization"))
+	}
 	c.answered.Store(true)
 	answer := &Answer{Status: resp.StatusCode, Asked: sent}
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
@@ -361,6 +374,8 @@ func (c *Client) attempt(ctx context.Context, body []byte) (*Answer, error) {
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		err := c.statusError(resp, secret)
 		if status, ok := err.(*StatusError); ok && status.Status == http.StatusUnauthorized && !status.wrongBackend {
+			worked := c.accepted.Load()
+			status.hadWorked = worked != nil && *worked == r.Header.Get("Authorization")
 			status.renewable = c.options.Credential.Refused(r)
 		}
 		return nil, err
@@ -377,6 +392,13 @@ func (c *Client) attempt(ctx context.Context, body []byte) (*Answer, error) {
 		return nil, err
 	}
 	return answer, nil
+}
+
+// accept notes that a credential works.
+func (c *Client) accept(header string) {
+	if before := c.accepted.Load(); before == nil || *before != header {
+		c.accepted.Store(&header)
+	}
 }
 
 // secretOf is the credential in a signed request, without its scheme.

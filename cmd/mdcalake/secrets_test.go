@@ -232,7 +232,7 @@ func TestNoSecretIsShownOrKept(t *testing.T) {
 		{name: "workload", auth: []string{"--auth", "workload-identity", "--federated-token-file", workloadFile}},
 		{name: "device code", auth: []string{"--auth", "device-code"}, says: "ABCD1234E"},
 		{name: "legacy token", auth: []string{"--token-file", tokenFile}, says: "signing in with an API token"},
-		{name: "tokens that die", in: simulator.SignIn{Uses: 1}, auth: application},
+		{name: "tokens that die", in: simulator.SignIn{Uses: 3}, auth: application},
 		{name: "an answer that is cut", in: simulator.SignIn{Faults: []simulator.SignInFault{{Kind: "cut-json", At: 1}}}, auth: application},
 
 		{name: "wrong secret", in: app, auth: []string{"--auth", "client-secret", "--client-secret-file", wrongFile}, code: exitSignIn, says: "AADSTS7000215"},
