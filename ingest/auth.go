@@ -16,7 +16,7 @@ import (
 //
 // Refused is told that the API answered 401 to a request that Authorize signed.
 // It says whether the next Authorize may sign with something better, a fresh
-// token; the request is then worth one repetition.
+// token; the request is then worth a repetition.
 //
 // Kind names the way of signing in ("token", "client-secret", ...) for the
 // ledger.

@@ -84,15 +84,16 @@ type Identity struct {
 
 // String is for people.
 func (i Identity) String() string {
-	s := i.Kind
-	separator := ": "
+	var known []string
 	for _, part := range []struct{ name, value string }{{"client", i.ClientID}, {"tenant", i.TenantID}, {"cloud", i.Cloud}} {
 		if part.value != "" {
-			s += separator + part.name + " " + part.value
-			separator = ", "
+			known = append(known, part.name+" "+part.value)
 		}
 	}
-	return s
+	if len(known) == 0 {
+		return i.Kind
+	}
+	return i.Kind + " (" + strings.Join(known, ", ") + ")"
 }
 
 func newBearer(identity Identity, fetch tokenSource, retry RetryOptions, clock Clock, onWait func(time.Duration, string)) (*BearerCredential, error) {
@@ -114,9 +115,13 @@ func (c *BearerCredential) SignIn(ctx context.Context) error {
 	return nil
 }
 
-// signInFailed says what was being done.
+// signInFailed says what was being done, and as whom.
 func signInFailed(c Credential, err error) error {
-	return fmt.Errorf("sign in with %s: %w", c.Kind(), err)
+	who := c.Kind()
+	if b, ok := c.(*BearerCredential); ok {
+		who = b.Identity().String()
+	}
+	return fmt.Errorf("sign in with %s: %w", who, err)
 }
 
 // Identity is as whom the credential signs in; what was not given is known after

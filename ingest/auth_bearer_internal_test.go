@@ -292,9 +292,9 @@ func TestATokenSaysWhoseItIs(t *testing.T) {
 		given Identity
 		want  string
 	}{
-		"v1":              {token(jwt.MapClaims{"appid": "a-1", "tid": "t-1"}), Identity{}, "m: client a-1, tenant t-1"},
-		"v2":              {token(jwt.MapClaims{"azp": "a-2", "tid": "t-2"}), Identity{}, "m: client a-2, tenant t-2"},
-		"given ones stay": {token(jwt.MapClaims{"appid": "a-1", "tid": "t-1"}), Identity{ClientID: "x", Cloud: "public"}, "m: client x, tenant t-1, cloud public"},
+		"v1":              {token(jwt.MapClaims{"appid": "a-1", "tid": "t-1"}), Identity{}, "m (client a-1, tenant t-1)"},
+		"v2":              {token(jwt.MapClaims{"azp": "a-2", "tid": "t-2"}), Identity{}, "m (client a-2, tenant t-2)"},
+		"given ones stay": {token(jwt.MapClaims{"appid": "a-1", "tid": "t-1"}), Identity{ClientID: "x", Cloud: "public"}, "m (client x, tenant t-1, cloud public)"},
 		"no claims":       {token(jwt.MapClaims{}), Identity{}, "m"},
 		"odd claims":      {token(jwt.MapClaims{"appid": "a\nb", "tid": strings.Repeat("t", 65)}), Identity{}, "m"},
 		"wrong types":     {token(jwt.MapClaims{"appid": 1, "tid": []int{2}}), Identity{}, "m"},

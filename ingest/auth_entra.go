@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -281,6 +282,8 @@ type entra struct {
 	client *http.Client
 	host   string // the only one that may be asked; "" for those the platform names
 	now    azcore.TokenCredential
+
+	answered atomic.Bool // something answered, so its name is right
 }
 
 // token is a tokenSource.

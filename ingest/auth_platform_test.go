@@ -45,7 +45,6 @@ func newManaged(t *testing.T, answer func(n int, w http.ResponseWriter) bool) *m
 	t.Cleanup(m.Close)
 	t.Setenv("IDENTITY_ENDPOINT", m.URL)
 	t.Setenv("IDENTITY_HEADER", "c4nary-header")
-	t.Setenv("HTTP_PROXY", "http://proxy.invalid:1") // which it is not for
 	return m
 }
 

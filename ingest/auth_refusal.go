@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -75,6 +76,7 @@ func (s *entra) Do(r *policy.Request) (*http.Response, error) {
 	if heard.err = err; err != nil {
 		return nil, err
 	}
+	s.answered.Store(true)
 	heard.status, heard.header = resp.StatusCode, resp.Header
 	// An answer that broke off has what came of it.
 	heard.body, _ = runtime.Payload(resp)
@@ -87,7 +89,7 @@ func (s *entra) failure(err error, heard *exchange, timedOut bool) error {
 	switch {
 	case heard.barred != "":
 		return &SignInError{Text: "the sign-in would go to " + shortLine(heard.barred, "") + ", and the credential goes to " + s.host + " only",
-			hint: "if the tenant is in another cloud, name it with --cloud or --authority; unset AZURE_REGIONAL_AUTHORITY_NAME and MSAL_FORCE_REGION"}
+			hint: "if the tenant is in another cloud, name it with --cloud or --authority; unset AZURE_REGIONAL_AUTHORITY_NAME"}
 	case timedOut && person:
 		return &SignInError{Text: fmt.Sprintf("nobody signed in within %s", s.o.Timeout), hint: s.hint("")}
 	case timedOut && heard.asked == "":
@@ -165,10 +167,18 @@ func (s *entra) networkFault(err error) error {
 	case errors.Is(err, http.ErrSchemeMismatch):
 		e.hint = "the host speaks plain http there: check --authority"
 		return e
-	case errors.As(err, &dns) && dns.IsNotFound && s.o.Method != ManagedIdentity:
-		e.hint = "there is no such host: check --authority, the network and the proxy settings"
 	case s.o.Method == ManagedIdentity:
 		e.hint = s.hint("")
+	case errors.As(err, &dns) && dns.IsNotFound:
+		e.hint = "there is no such host: check --authority, the network and the proxy settings"
+		if !s.answered.Load() {
+			return e // waiting helps against a lost network, not against a wrong name
+		}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e.hint = "nothing listens there: check --authority and the proxy settings"
+		if !s.answered.Load() {
+			return e
+		}
 	}
 	return &passingError{err: e}
 }

@@ -61,6 +61,9 @@ const (
 	defaultMemory  = 64 << 20
 )
 
+// maxRenewals is how often one request is repeated because its token was refused.
+const maxRenewals = 5
+
 // Client is the API of one tenant. It may be used by several goroutines, which
 // then share its rate.
 type Client struct {
@@ -71,7 +74,8 @@ type Client struct {
 	limiter  *Limiter
 	memory   *budget
 	http     *http.Client
-	answered atomic.Bool // the host was reached before, so its name is right
+	answered atomic.Bool            // the host was reached before, so its name is right
+	accepted atomic.Pointer[string] // the Authorization header that worked last
 }
 
 // An Answer is a whole and well-formed answer to one request.
@@ -119,7 +123,7 @@ func NewClient(o ClientOptions) (*Client, error) {
 		return nil, err
 	}
 	if o.Credential == nil {
-		return nil, &OptionError{Option: "credential", Problem: "is missing", hint: "give a token with --token-file"}
+		return nil, &OptionError{Option: "credential", Problem: "is missing", hint: "give a token with --token-file, or sign in with --auth"}
 	}
 	if o.Rate < 0 || o.MaxBody < 0 || o.Memory < 0 || o.Timeouts.Connect < 0 || o.Timeouts.Header < 0 || o.Timeouts.Stall < 0 || o.Timeouts.Body < 0 {
 		return nil, &OptionError{Option: "rate, longest body or timeout", Problem: "is negative"}
@@ -323,7 +327,8 @@ func (c *Client) once(ctx context.Context, q ask) (*Answer, error) {
 func (c *Client) ask(ctx context.Context, q ask, check func(*Page) error) (answer *Answer, requests int, err error) {
 	var kept *Answer
 	retry := &c.options.Retry
-	for faults, throttled, renewed := 0, 0, false; ; {
+	var accepted *string
+	for faults, throttled, renewals := 0, 0, 0; ; {
 		if err := c.limiter.Wait(ctx); err != nil {
 			return kept, requests, err
 		}
@@ -346,9 +351,14 @@ func (c *Client) ask(ctx context.Context, q ask, check func(*Page) error) (answe
 			continue
 		}
 		var status *StatusError
-		if errors.As(err, &status) && status.renewable && !renewed {
-			renewed = true // once: a fresh token that is refused, too, is not the trouble
-			continue
+		if errors.As(err, &status) && status.renewable && renewals < maxRenewals {
+			// A fresh token that is refused, too, shows that tokens are not the trouble;
+			// but one that others have used meanwhile is not fresh.
+			if now := c.accepted.Load(); renewals == 0 || status.hadWorked || now != accepted {
+				accepted = now
+				renewals++
+				continue
+			}
 		}
 		if faults++; faults >= retry.Tries || !worthRetrying(err) {
 			return kept, requests, withTries(err, requests)
@@ -393,6 +403,9 @@ func (c *Client) attempt(ctx context.Context, q ask) (*Answer, error) {
 		return nil, c.networkError(ctx, err, 0, secret)
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode/100 == 2 {
+		c.accept(r.Header.Get("Authorization"))
+	}
 	c.answered.Store(true)
 	answer := &Answer{Status: resp.StatusCode, Header: resp.Header, Compressed: resp.Uncompressed, Asked: sent}
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
@@ -406,6 +419,8 @@ func (c *Client) attempt(ctx context.Context, q ask) (*Answer, error) {
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		err := c.statusError(resp, secret)
 		if status, ok := err.(*StatusError); ok && status.Status == http.StatusUnauthorized && !status.wrongBackend {
+			worked := c.accepted.Load()
+			status.hadWorked = worked != nil && *worked == r.Header.Get("Authorization")
 			status.renewable = c.options.Credential.Refused(r)
 		}
 		return nil, err
@@ -424,6 +439,13 @@ func (c *Client) attempt(ctx context.Context, q ask) (*Answer, error) {
 		return nil, err
 	}
 	return answer, nil
+}
+
+// accept notes that a credential works.
+func (c *Client) accept(header string) {
+	if before := c.accepted.Load(); before == nil || *before != header {
+		c.accepted.Store(&header)
+	}
 }
 
 // secretOf is the credential in a signed request, without its scheme.

@@ -810,6 +810,32 @@ func TestARefusedCredentialIsRenewedOnceForARequest(t *testing.T) {
 	}
 }
 
+// One window's fresh token may be dead again before it comes to be used, while
+// those of others work.
+func TestARefusedCredentialIsRenewedAgainWhereOthersWork(t *testing.T) {
+	gone := status(401, `{"detail":"Signature has expired."}`)
+	var token, refused int
+	var b *bench
+	others := func(w http.ResponseWriter, r *http.Request) {
+		if _, err := b.Activities(context.Background(), []byte(`{}`)); err != nil {
+			t.Error(err)
+		}
+		gone(w, r)
+	}
+	steps := []http.HandlerFunc{gone}
+	for range 4 {
+		steps = append(steps, others, body(onePage))
+	}
+	for extra, fails := range []bool{false, true} {
+		token, refused = 0, 0
+		srv := serve(t, append(append(steps[:len(steps):len(steps)], slices.Repeat([]http.HandlerFunc{others, body(onePage)}, extra)...), body(onePage))...)
+		b = client(t, srv.URL, func(o *ingest.ClientOptions) { o.Credential = renewing{&token, &refused} })
+		if _, err := b.ask(t); (err != nil) != fails {
+			t.Errorf("%d refusals: %v", refused, err)
+		}
+	}
+}
+
 // The generic host leads to machines that do not hold the tenant.
 func TestAMachineWithoutTheTenantIsAskedAgain(t *testing.T) {
 	lost := status(401, `{"detail":"Invalid JSON Web Key Set"}`)

@@ -46,6 +46,7 @@ type StatusError struct {
 	wait     time.Duration // Retry-After, 0 if none
 
 	renewable    bool // 401, and the credential may have a better token next time
+	hadWorked    bool // 401 to a token that was accepted before
 	wrongBackend bool // 401 by a machine that does not know the tenant
 }
 

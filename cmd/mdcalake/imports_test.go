@@ -54,6 +54,8 @@ func isParquet(path string) bool {
 var homeRules = []homeRule{
 	{"the network lives in ingest", below("net/http", "golang.org/x/time/rate", "net/http/httptest"), []string{"ingest"}},
 	{"connections live in ingest", func(p string) bool { return p == "net" || p == "crypto/tls" }, []string{"ingest"}},
+	{"signing in lives in ingest", below("github.com/Azure", "github.com/AzureAD", "github.com/golang-jwt/jwt", "github.com/pkg/browser", "software.sslmate.com/src/go-pkcs12"),
+		[]string{"ingest/auth_entra.go", "ingest/auth_refusal.go", "ingest/auth_bearer.go", "ingest/auth_certificate.go", "ingest/simulator/platform.go"}},
 	{"Parquet lives in store; query writes it as an output", isParquet, []string{"store", "query/parquet.go"}},
 	{"Arrow lives in store and query", func(p string) bool { return strings.HasPrefix(p, arrowModule+"/") && !isParquet(p) },
 		[]string{"store", "query"}},
@@ -205,6 +207,7 @@ func fences(t *testing.T, path, name string) (complaints []string) {
 func TestFencesHold(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"store/x.go", "import \"net/http\"", "store/x.go:2: imports \"net/http\": the network lives in ingest"},
+		{"cmd/mdcalake/x.go", "import \"github.com/Azure/azure-sdk-for-go/sdk/azidentity\"", "cmd/mdcalake/x.go:2: imports \"github.com/Azure/azure-sdk-for-go/sdk/azidentity\": signing in lives in ingest"},
 		{"query/x.go", "import _ \"github.com/apache/arrow-go/v18/parquet/file\"", "query/x.go:2: imports \"github.com/apache/arrow-go/v18/parquet/file\": Parquet lives in store; query writes it as an output"},
 		{"ingest/x.go", "import \"github.com/apache/arrow-go/v18/arrow\"", "ingest/x.go:2: imports \"github.com/apache/arrow-go/v18/arrow\": Arrow lives in store and query"},
 		{"ingest/x.go", "import \"mdcalake/query\"", "ingest/x.go:2: room ingest imports room query; arrows point down: cmd -> ingest, query -> store"},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -33,12 +34,8 @@ whenever that happened, until it is told to stop (Ctrl-C, SIGTERM).
 The main route of the API shows 30 days. --archived reads what is older on a
 route that is not documented: experimental.
 
-The credential comes from --token-file, MDCALAKE_TOKEN_FILE or MDCALAKE_TOKEN,
-never from an argument.`,
-		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "url", Usage: "API `URL` of the tenant (Settings > Cloud Apps > About)", EnvVars: []string{"MDCALAKE_URL"}},
-			&cli.StringFlag{Name: "token-file", Usage: "`FILE` that holds the API token (- is stdin)", EnvVars: []string{"MDCALAKE_TOKEN_FILE"}},
-			&cli.StringFlag{Name: "ca-file", Usage: "PEM `FILE` of further certificates to trust"},
+` + signInDescription,
+		Flags: slices.Concat(clientFlags(), []cli.Flag{
 			&cli.StringFlag{Name: "since", Usage: "begin of the event time (default: where the lake's coverage begins, at most 30d back; else 7d)"},
 			&cli.StringFlag{Name: "until", Usage: "end of the event time (default: now, by the server's clock)"},
 			&cli.Int64SliceFlag{Name: "service", Usage: "only this app `ID` (repeatable)"},
@@ -53,8 +50,7 @@ never from an argument.`,
 			&cli.DurationFlag{Name: "every", Value: 5 * time.Minute, Usage: "with --follow: how often"},
 			&cli.IntFlag{Name: "page-size", Value: 5000, Usage: "records to ask for in a request; the API gives what it likes"},
 			&cli.BoolFlag{Name: "keep-pages", Usage: "keep the API's answers as they came, under _pages in the lake; the proof behind the page hashes of the log", DisableDefaultText: true},
-			&cli.IntFlag{Name: "rate", Value: 28, Usage: "requests a minute, of the 30 that a tenant's tools share; 0: no limit"},
-		}, runFlags()...),
+		}, signInFlags(), runFlags()),
 		Action: func(ctx *cli.Context) error { return runIngest(ctx, c) },
 	}
 }
@@ -73,19 +69,8 @@ func runIngest(ctx *cli.Context, c console) error {
 	if ctx.Bool("plan") {
 		return showPlan(ctx, c, o)
 	}
-	credential, err := tokenOf(ctx, c)
-	if err != nil {
-		return err
-	}
 	p := newProgress(ctx, c)
-	if ctx.String("url") == "" {
-		return usage("give the tenant's API URL: Settings > Cloud Apps > About", "--url is missing")
-	}
-	o.Client, err = ingest.NewClient(ingest.ClientOptions{
-		BaseURL: ctx.String("url"), Credential: credential, CAFile: ctx.String("ca-file"), Rate: ctx.Int("rate"),
-		UserAgent: "mdcalake/" + version, OnWait: p.wait, Clock: c.clock,
-	})
-	if err != nil {
+	if o.Client, o.ClientID, err = newClient(ctx, c, p); err != nil {
 		return err
 	}
 	defer o.Client.Close()
@@ -106,6 +91,47 @@ func runIngest(ctx *cli.Context, c console) error {
 	})
 }
 
+// clientFlags say where the API is and how to treat it; signInFlags, who asks.
+func clientFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "url", Usage: "API `URL` of the tenant (Settings > Cloud Apps > About)", EnvVars: []string{"MDCALAKE_URL"}},
+		&cli.StringFlag{Name: "ca-file", Usage: "PEM `FILE` of further certificates to trust"},
+		&cli.IntFlag{Name: "rate", Value: 28, Usage: "requests a minute, of the 30 that a tenant's tools share; 0: no limit"},
+	}
+}
+
+// newClient makes the client that the flags ask for, and signs in. clientID is
+// who it is, as far as the sign-in tells.
+func newClient(ctx *cli.Context, c console, p *progress) (client *ingest.Client, clientID string, err error) {
+	if n := ctx.Int("rate"); n < 0 {
+		return nil, "", usage("28 is the default; 0 means no limit", "--rate %d is no number of requests a minute", n)
+	}
+	if path := ctx.String("ca-file"); path != "" {
+		if _, err := os.Stat(path); err != nil {
+			return nil, "", usage("give a PEM file with the certificates", "--ca-file: %w", err)
+		}
+	}
+	credential, err := credentialOf(ctx, c)
+	if err != nil {
+		return nil, "", err
+	}
+	if ctx.String("url") == "" {
+		return nil, "", usage("give the tenant's API URL: Settings > Cloud Apps > About", "--url is missing")
+	}
+	client, err = ingest.NewClient(ingest.ClientOptions{
+		BaseURL: ctx.String("url"), Credential: credential.Credential, CAFile: ctx.String("ca-file"), Rate: ctx.Int("rate"),
+		UserAgent: "mdcalake/" + version, OnWait: p.wait, Clock: c.clock,
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	if clientID, err = credential.signIn(ctx, c, p); err != nil {
+		client.Close()
+		return nil, "", err
+	}
+	return client, clientID, nil
+}
+
 // ingestOptions are what the flags ask for, client and lake apart.
 func ingestOptions(ctx *cli.Context, c console) (o ingest.Options, err error) {
 	now := c.now()
@@ -117,8 +143,6 @@ func ingestOptions(ctx *cli.Context, c console) (o ingest.Options, err error) {
 	switch {
 	case o.PageSize < 1:
 		return o, usage("5000 is what the API gives at most", "--page-size %d is no number of records", o.PageSize)
-	case ctx.Int("rate") < 0:
-		return o, usage("28 is the default; 0 means no limit", "--rate %d is no number of requests a minute", ctx.Int("rate"))
 	case o.Order != ingest.NewestFirst && o.Order != ingest.OldestFirst:
 		return o, usage("choose newest or oldest", "--order %q is unknown", string(o.Order))
 	case o.Parallel < 0 || o.Parallel > mostParallel || o.Parallel == 0 && ctx.IsSet("parallel"):
@@ -129,11 +153,6 @@ func ingestOptions(ctx *cli.Context, c console) (o ingest.Options, err error) {
 		return o, usage("give one of the two", "--follow has no end, and --until names one")
 	case ctx.Bool("follow") && ctx.Bool("plan"):
 		return o, usage("give one of the two", "--plan asks nothing, and --follow never ends")
-	}
-	if path := ctx.String("ca-file"); path != "" {
-		if _, err := os.Stat(path); err != nil {
-			return o, usage("give a PEM file with the certificates", "--ca-file: %w", err)
-		}
 	}
 	if o.Filter, err = filterOf(ctx, c); err != nil {
 		return o, err
@@ -256,20 +275,6 @@ func filterOf(ctx *cli.Context, c console) ([]byte, error) {
 		return nil, usage(`a filter looks like {"user.username":{"eq":["ada@example.com"]}}`, "--filter is empty")
 	}
 	return []byte(text), nil
-}
-
-// tokenOf reads the credential. What is wrong with it is said without it.
-func tokenOf(ctx *cli.Context, c console) (ingest.Credential, error) {
-	token := []byte(c.getenv("MDCALAKE_TOKEN"))
-	if path := ctx.String("token-file"); path != "" {
-		var err error
-		if token, err = readSmall(c, "token-file", path, 64<<10); err != nil {
-			return nil, err
-		}
-	} else if len(token) == 0 {
-		return nil, usage("give --token-file FILE, or set MDCALAKE_TOKEN_FILE or MDCALAKE_TOKEN; a token is made under Settings > Cloud Apps > API tokens", "there is no credential")
-	}
-	return ingest.NewTokenCredential(string(token))
 }
 
 func readLimited(in io.Reader, flag string, limit int64) ([]byte, error) {

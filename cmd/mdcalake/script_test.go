@@ -142,7 +142,8 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-var sentence = regexp.MustCompile(`^mdcalake: [^\n]+\nHint: [^\n]+\n$`)
+// sentence is one with its hint, perhaps after the word on who signs in.
+var sentence = regexp.MustCompile(`^(sign(ed|ing) in with [^\n]+\n)?mdcalake: [^\n]+\nHint: [^\n]+\n$`)
 
 func cmdRefuses(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
