@@ -55,7 +55,7 @@ type Probed struct {
 type FeedShape struct {
 	AppID   int64    `json:"app_id"`
 	Records int      `json:"records"`
-	Members []string `json:"members"`
+	Members []string `json:"members"` // on top
 	Drift   []string `json:"drift,omitempty"` // columns that could not hold what came
 }
 
@@ -112,23 +112,17 @@ func (p *probe) ask(ctx context.Context) error {
 	}
 	p.ceiling("scan by POST", first, 5000)
 	p.clocks(first)
-	// 2: what the cursor brings.
-	if first.page != nil && usableCursor(first.page.NextQueryFilters) {
-		second, err := p.question(ctx, "the same, by its nextQueryFilters, limit 500", http.MethodPost, p.o.Client.endpoint, scanBody(string(first.page.NextQueryFilters), 500, SortDate))
-		if err != nil {
-			return err
-		}
-		p.seam(first, second)
-	} else {
-		p.find("the scan of 7 days fits one page, so its cursor could not be tried")
-	}
-	// 3: along save time.
+	// 2: along save time.
 	saved, err := p.question(ctx, "scan by POST, created.gte a day ago, sorted by created, limit 500", http.MethodPost, p.o.Client.endpoint,
 		scanBody(fmt.Sprintf(`{"created":{"gte":%d}}`, p.now.Add(-day).UnixMilli()), 500, SortCreated))
 	if err != nil {
 		return err
 	}
 	p.savedOrder(saved)
+	// 3: what a cursor brings.
+	if err := p.cursor(ctx, first, saved); err != nil {
+		return err
+	}
 	// 4: by GET, with days for a bound.
 	query := url.Values{"filters": {`{"date":{"gte_ndays":7}}`}, "isScan": {"true"}, "limit": {"5000"}}
 	get, err := p.question(ctx, "scan by GET, date.gte_ndays 7, limit 5000", http.MethodGet, p.o.Client.endpoint+"?"+query.Encode(), nil)
@@ -149,6 +143,27 @@ func (p *probe) ask(ctx context.Context) error {
 	default:
 		p.find("the archived route does not answer this credential with a page")
 	}
+	return nil
+}
+
+// cursor asks by the cursor of the first scan, or where that had none, by that
+// of the other one.
+func (p *probe) cursor(ctx context.Context, first, saved *probed) error {
+	for _, from := range []struct {
+		page *probed
+		sort SortField
+		what string
+	}{{first, SortDate, "the first question"}, {saved, SortCreated, "the second question"}} {
+		if from.page.page == nil || !usableCursor(from.page.page.NextQueryFilters) {
+			continue
+		}
+		next, err := p.question(ctx, from.what+" again, by its nextQueryFilters, limit 500", http.MethodPost, p.o.Client.endpoint, scanBody(string(from.page.page.NextQueryFilters), 500, from.sort))
+		if err == nil {
+			p.seam(from.page, next, from.sort)
+		}
+		return err
+	}
+	p.find("the scans fit a page each, so no cursor could be tried")
 	return nil
 }
 
@@ -296,29 +311,31 @@ func (p *probe) clocks(a *probed) {
 }
 
 // seam tells where a page ends and the next one begins.
-func (p *probe) seam(first, second *probed) {
-	if second.page == nil || len(first.rows) == 0 || len(second.rows) == 0 {
+func (p *probe) seam(first, second *probed, sort SortField) {
+	if len(first.rows) == 0 || len(second.rows) == 0 {
 		return
 	}
-	last, next := first.rows[len(first.rows)-1], second.rows[0]
+	along := func(r probedRow) int64 {
+		if sort == SortCreated {
+			return r.created
+		}
+		return r.timestamp
+	}
+	last, next := along(first.rows[len(first.rows)-1]), along(second.rows[0])
 	ids := map[string]bool{}
 	for _, r := range first.rows {
 		ids[r.id] = true
 	}
-	again := 0
+	again, same := 0, 0
 	for _, r := range second.rows {
 		if ids[r.id] {
 			again++
 		}
-	}
-	p.find("the second page begins %d ms after the last record of the first; %d of its records were on the first, too", next.timestamp-last.timestamp, again)
-	same := 0
-	for _, r := range second.rows {
-		if r.timestamp == next.timestamp {
+		if along(r) == next {
 			same++
 		}
 	}
-	p.find("%d records share the first millisecond of the second page; the first page was short of 5000 by %d", same, 5000-first.Records)
+	p.find("by %s, the next page begins %d ms after the last record of the one before, with %d records of one millisecond; %d of its records were on the one before, too", sort, next-last, same, again)
 }
 
 // savedOrder tells whether created can be sorted and bounded by.
@@ -337,15 +354,15 @@ func (p *probe) savedOrder(a *probed) {
 	p.find("sorted by created: %t (by date: %t), %d of %d records saved before the bound", sorted, byTime, before, len(a.rows))
 }
 
-// memberNames are the names of an object's members, of an API that names people
-// in no member on top; nil for what is none.
+// memberNames are the names of an object's members, hashed where they are no
+// plain words: they could be anything. nil for what is no object.
 func memberNames(object []byte) (names []string) {
 	e := envelope{b: bytes.TrimPrefix(object, []byte("\ufeff"))}
 	if e.peek() != '{' {
 		return nil
 	}
 	if e.members(func(name string) error {
-		names = append(names, name)
+		names = append(names, ledgerWord(name))
 		_, err := e.value()
 		return err
 	}) != nil {

@@ -84,12 +84,29 @@ func probeText(r *ingest.ProbeReport) string {
 	for _, f := range r.Findings {
 		fmt.Fprintf(&b, "- %s\n", f)
 	}
-	b.WriteString("\nMembers of the records, by app\n")
+	common := commonMembers(r.Feeds)
+	fmt.Fprintf(&b, "\nMembers on top of the records of every app\n- %s\n\nFurther ones, by app\n", strings.Join(common, ", "))
 	for _, f := range r.Feeds {
-		fmt.Fprintf(&b, "- %d (%s): %s\n", f.AppID, things(int64(f.Records), "record", "records"), strings.Join(f.Members, ", "))
+		var further []string
+		for _, name := range f.Members {
+			if !slices.Contains(common, name) {
+				further = append(further, name)
+			}
+		}
+		fmt.Fprintf(&b, "- %d (%s): %s\n", f.AppID, things(int64(f.Records), "record", "records"), strings.Join(further, ", "))
 		if len(f.Drift) > 0 {
 			fmt.Fprintf(&b, "  of other types than the columns: %s\n", strings.Join(f.Drift, ", "))
 		}
 	}
 	return b.String()
+}
+
+// commonMembers are those that all feeds have.
+func commonMembers(feeds []ingest.FeedShape) []string {
+	if len(feeds) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(feeds[0].Members), func(name string) bool {
+		return slices.ContainsFunc(feeds, func(f ingest.FeedShape) bool { return !slices.Contains(f.Members, name) })
+	})
 }
