@@ -159,6 +159,7 @@ type run struct {
 	committed  bool
 	inARow     int  // readings that failed one after the other
 	paused     bool // nothing is begun before the next round
+	cut        bool // a reading was stopped
 	warned     map[string]bool
 	fault      error // ends the run
 }
@@ -286,7 +287,7 @@ func (r *run) read(ctx context.Context) error {
 	switch {
 	case r.fault != nil:
 		return r.stop(ctx, r.fault)
-	case ctx.Err() != nil && r.o.Tail == nil:
+	case ctx.Err() != nil && r.o.Tail == nil && (r.cut || !r.agenda.empty()):
 		return r.stop(ctx, ctx.Err())
 	}
 	return r.finish(ctx)
@@ -306,7 +307,7 @@ func (r *run) finish(ctx context.Context) error {
 	switch {
 	case len(r.summary.Failed) > 0:
 		outcome = OutcomePartial
-	case ctx.Err() != nil: // how following ends
+	case ctx.Err() != nil && r.o.Tail != nil: // how following ends
 		outcome = OutcomeInterrupted
 	}
 	r.ended(outcome)
@@ -452,6 +453,7 @@ func (r *run) end(ctx context.Context, e event) {
 	}
 	r.batch.Coverage = append(r.batch.Coverage, g.claims(r.facts.RunID, false)...)
 	if r.fault != nil || ctx.Err() != nil {
+		r.cut = true
 		g.tail.ended(g, err)
 		return // it was stopped, and what it read is kept
 	}
