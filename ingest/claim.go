@@ -66,7 +66,7 @@ func (c claim) rectangles() []store.Rectangle {
 		if r.Until.IsZero() || r.ThroughCreated.Before(r.Until) {
 			r.Until = r.ThroughCreated
 		}
-		if !r.SinceCreated.IsZero() && !r.SinceCreated.Before(r.ThroughCreated) {
+		if c.failure == "" && !r.SinceCreated.IsZero() && !r.SinceCreated.Before(r.ThroughCreated) {
 			return nil
 		}
 	}
