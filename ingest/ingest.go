@@ -517,8 +517,8 @@ func (r *run) final(g *reading, err error) bool {
 	var status *StatusError
 	if errors.As(err, &status) && status.Status < 500 && status.Status != 408 {
 		// The question is wrong, and the next window asks the same one; but a cursor
-		// may be refused where the question was not.
-		return g.pages == 0 || status.Status != 400
+		// may be refused where the question was not, and so may the other order.
+		return g.pages == 0 && (g.tail != nil || g.window.sortField() == SortDate) || status.Status != 400
 	}
 	return false
 }
