@@ -73,7 +73,7 @@ func (w *world) theLedgerCounts(run store.Run) {
 			}
 		}
 	}
-	if records != run.Records || requests != run.Requests {
+	if records > run.Records || requests > run.Requests || run.Outcome == "complete" && (records != run.Records || requests != run.Requests) {
 		w.t.Errorf("%d records and %d requests in the rectangles, %d and %d in the run", records, requests, run.Records, run.Requests)
 	}
 }

@@ -110,11 +110,12 @@ func (w *world) serveBy(service http.Handler) {
 	w.connect(nil)
 }
 
-// connect makes a new client for the service.
+// connect makes a new client for the service. It tries again at once, so that
+// trouble does not move the clock.
 func (w *world) connect(change func(*ingest.ClientOptions)) {
 	w.t.Helper()
 	w.bench = client(w.t, w.url, func(o *ingest.ClientOptions) {
-		o.Clock = w.clock
+		o.Clock, o.Retry.Base = w.clock, time.Nanosecond
 		if change != nil {
 			change(o)
 		}
@@ -229,8 +230,9 @@ func states(all []store.Stretch) (out []string) {
 		}
 		joined = append(joined, s)
 	}
+	at := func(t time.Time) string { return t.UTC().Round(time.Second).Format("01-02T15:04") } // a Date header has no more
 	for _, s := range joined {
-		out = append(out, fmt.Sprintf("%s %s..%s", s.State, s.Since.UTC().Format("01-02T15:04"), s.Until.UTC().Format("01-02T15:04")))
+		out = append(out, fmt.Sprintf("%s %s..%s", s.State, at(s.Since), at(s.Until)))
 	}
 	return out
 }
