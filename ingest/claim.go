@@ -63,8 +63,8 @@ func (c claim) rectangles() []store.Rectangle {
 			r.ThroughCreated = until
 		}
 		r.Since = later(r.Since, ceilDay(door))
-		if r.Until.IsZero() || r.ThroughCreated.Before(r.Until) {
-			r.Until = r.ThroughCreated
+		if end := r.ThroughCreated.Add(time.Millisecond); r.Until.IsZero() || end.Before(r.Until) {
+			r.Until = end
 		}
 		if c.failure == "" && !r.SinceCreated.IsZero() && !r.SinceCreated.Before(r.ThroughCreated) {
 			return nil

@@ -24,6 +24,10 @@ func TestWindowsOfSaveTimeJoinInTheLedger(t *testing.T) {
 	if !first.SinceCreated.Before(at) || first.ThroughCreated.Before(second.SinceCreated) || second.ThroughCreated.Before(open.SinceCreated) {
 		t.Errorf("saved %v..%v, %v..%v, %v..", first.SinceCreated, first.ThroughCreated, second.SinceCreated, second.ThroughCreated, open.SinceCreated)
 	}
+	// What happens in the last millisecond that was read is saved in it, or later.
+	if !second.Since.Before(first.Until) || first.ThroughCreated.Add(time.Millisecond).After(first.Until) || !first.Until.Equal(at.Add(time.Hour)) {
+		t.Errorf("events up to %v, read through %v", first.Until, first.ThroughCreated)
+	}
 	if want := asked.Add(-savedMargin); !open.ThroughCreated.Equal(want) || !first.ThroughCreated.Before(at.Add(time.Hour)) {
 		t.Errorf("complete through %v and %v", first.ThroughCreated, open.ThroughCreated)
 	}
