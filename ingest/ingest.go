@@ -264,7 +264,7 @@ func (r *run) read(ctx context.Context) error {
 		if !rounds.over() {
 			r.fill(within)
 		}
-		if len(r.reading) == 0 && (r.fault != nil || ctx.Err() != nil || rounds.over() || r.agenda.empty() && !rounds.more()) {
+		if len(r.reading) == 0 && (r.fault != nil || ctx.Err() != nil || rounds.over() || (r.agenda.empty() || r.paused) && !rounds.more()) {
 			break
 		}
 		select {
@@ -307,7 +307,7 @@ func (r *run) finish(ctx context.Context) error {
 	switch {
 	case len(r.summary.Failed) > 0:
 		outcome = OutcomePartial
-	case ctx.Err() != nil && r.o.Tail != nil: // how following ends
+	case r.o.Tail != nil && (ctx.Err() != nil || !r.agenda.empty()): // how following ends
 		outcome = OutcomeInterrupted
 	}
 	r.ended(outcome)
