@@ -83,7 +83,7 @@ func TestWhatIsDueAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	at := func(day, hour int) time.Time { return time.Date(2026, 11, day, hour, 0, 0, 0, time.UTC) }
-	fresh := at(19, 12).Add(-2*time.Minute + time.Millisecond) // what was younger than a day in the first reading
+	fresh := at(19, 12).Add(-2 * time.Minute) // what was younger than a day in the first reading
 	for _, c := range []struct {
 		when time.Time
 		want []span
