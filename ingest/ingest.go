@@ -364,7 +364,7 @@ func (r *run) fill(ctx context.Context) {
 		r.reading[g] = true
 		r.summary.Windows = r.begun
 		go func() {
-			err := g.walk(ctx, r.o.Client, ScanOptions{Limit: r.pageSize, Numbers: &r.pages}, r.events)
+			err := g.walk(ctx, r.o.Client, ScanOptions{Limit: r.pageSize, Numbers: &r.pages, prompt: true}, r.events)
 			r.events <- event{from: g, err: err}
 		}()
 	}

@@ -29,6 +29,9 @@ type ScanOptions struct {
 	// Numbers counts the pages of a run that makes several scans; nil to count
 	// each scan by itself. Page.Number is what it shows after the page.
 	Numbers *atomic.Int64
+
+	// prompt says that each page is released before the next one is asked for.
+	prompt bool
 }
 
 // Scan is the walk through one window. It is used once, by one goroutine.
@@ -38,6 +41,7 @@ type Scan struct {
 	window Window
 	limit  *PageSize
 	number *atomic.Int64
+	prompt bool
 
 	// The state, owned by the goroutine that fetches.
 	asking     []byte                // the filters to send next
@@ -54,7 +58,7 @@ type Scan struct {
 
 // Scan prepares the walk through w. Nothing is sent before All is ranged over.
 func (c *Client) Scan(ctx context.Context, w Window, o ScanOptions) *Scan {
-	s := &Scan{client: c, ctx: ctx, window: w, limit: o.Limit, number: o.Numbers}
+	s := &Scan{client: c, ctx: ctx, window: w, limit: o.Limit, number: o.Numbers, prompt: o.prompt}
 	if s.limit == nil {
 		s.limit = NewPageSize(0)
 	}
@@ -187,7 +191,7 @@ func (s *Scan) ask(limit int) ask {
 	if s.whole || limit == 1 {
 		most = s.client.options.MaxBody
 	}
-	return ask{url: s.client.endpoint, body: b, most: min(most, s.client.options.MaxBody)}
+	return ask{url: s.client.endpoint, body: b, most: min(most, s.client.options.MaxBody), soon: s.prompt}
 }
 
 // askForLess makes the pages smaller where one was too large to be held, and
