@@ -154,6 +154,7 @@ func (s *Scan) run(ctx context.Context, emit func(*Page) bool) error {
 			return s.fail(err)
 		}
 		page := s.page(answer)
+		s.askForMore(limit, page)
 		last, stuck := s.advance(page)
 		repeats := s.repeats // emit gives the page away
 		if !emit(page) {
@@ -209,6 +210,14 @@ func (s *Scan) askForLess(limit int, err error) bool {
 		return true
 	}
 	return false
+}
+
+// askForMore makes the pages larger again where a full one left much room: what
+// was too large was perhaps a few records only.
+func (s *Scan) askForMore(limit int, p *Page) {
+	if !s.whole && 2*len(p.Records) >= limit && 4*int64(len(p.Body)) <= s.client.options.Memory {
+		s.limit.Double(limit)
+	}
 }
 
 // scannable tells whether an answer says how a scan goes on. The end must be

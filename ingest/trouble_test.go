@@ -27,6 +27,7 @@ type question struct {
 	until  time.Time
 	cursor bool // the filters are a cursor that was given out
 	saved  bool // sorted by created
+	limit  int
 }
 
 // refusing is the simulator behind a door: where refuse says a status, the
@@ -41,6 +42,7 @@ func (w *world) refusing(refuse func(q question) (status int)) {
 		var asked struct {
 			Filters   json.RawMessage
 			SortField string
+			Limit     int
 		}
 		if err := json.Unmarshal(body, &asked); err != nil {
 			w.t.Error(err)
@@ -52,7 +54,7 @@ func (w *world) refusing(refuse func(q question) (status int)) {
 		mu.Lock()
 		n++
 		q := question{
-			number: n, cursor: given[string(asked.Filters)], saved: asked.SortField == "created",
+			number: n, cursor: given[string(asked.Filters)], saved: asked.SortField == "created", limit: asked.Limit,
 			since: time.UnixMilli(f.Date.Gte).UTC(), until: time.UnixMilli(f.Date.Lte + 1).UTC(),
 		}
 		mu.Unlock()
