@@ -75,7 +75,7 @@ type archivedPageInfo struct {
 
 // page asks for one page and hands it out.
 func (a *archivedScan) page(since, until time.Time, skip int) (archivedPageInfo, error) {
-	answer, requests, err := a.client.ask(a.ctx, ask{url: a.client.archived, body: a.request(since, until, skip), most: a.client.options.MaxBody}, listable)
+	answer, requests, err := a.client.ask(a.ctx, ask{url: a.client.archived, body: a.request(since, until, skip), most: a.client.options.MaxBody, soon: true}, listable)
 	if err != nil {
 		answer.Release()
 		a.g.requests += int64(requests)

@@ -11,14 +11,16 @@ import (
 // as it comes in, and waits where there is none; meanwhile its connection is not
 // read, and the service waits too.
 //
-// Whole bodies are given back by whoever lifts them, who waits for nothing here.
-// Of those that are being read, the one that began first may always go on, over
-// the budget if need be: otherwise several could wait for each other for ever.
+// Of those that are being read, the one that began first may go on over the
+// budget, if need be: otherwise several could wait for each other for ever. It
+// does so only when no whole body is about to be given back, by someone who waits
+// for no other: so there is never more than the budget and one body.
 type budget struct {
 	size int64
 
 	mu      sync.Mutex
 	held    int64
+	soon    int64    // of it, what is about to be given back
 	reading []*share // in the order of their beginning
 	changed chan struct{}
 }
@@ -30,6 +32,7 @@ func newBudget(size int64) *budget { return &budget{size: size, changed: make(ch
 type share struct {
 	of   *budget
 	held int64
+	soon bool
 }
 
 func (b *budget) begin() *share {
@@ -46,7 +49,7 @@ func (s *share) take(ctx context.Context, n int64, waits func(waiting bool)) err
 	b := s.of
 	for waited := false; ; waited = true {
 		b.mu.Lock()
-		if more := n - s.held; more <= 0 || b.held+more <= b.size || b.reading[0] == s {
+		if more := n - s.held; more <= 0 || b.held+more <= b.size || b.reading[0] == s && b.soon == 0 {
 			b.held += max(0, more)
 			s.held = max(s.held, n)
 			b.mu.Unlock()
@@ -68,24 +71,34 @@ func (s *share) take(ctx context.Context, n int64, waits func(waiting bool)) err
 	}
 }
 
-// whole says that the body has come in.
-func (s *share) whole() { s.of.change(s, 0) }
+// whole says that the body has come in; soon, that whoever has it will give it
+// back and wait for no other one before.
+func (s *share) whole(soon bool) { s.of.change(s, soon, 0) }
+
+// keep takes back that the body will be given back soon.
+func (s *share) keep() { s.of.change(s, false, 0) }
 
 // giveBack ends the share. A second call does nothing.
 func (s *share) giveBack() {
 	if s != nil {
-		s.of.change(s, s.held)
-		s.held = 0
+		s.of.change(s, false, s.held)
 	}
 }
 
-func (b *budget) change(s *share, back int64) {
+func (b *budget) change(s *share, soon bool, back int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if i := slices.Index(b.reading, s); i >= 0 {
 		b.reading = slices.Delete(b.reading, i, i+1)
 	}
+	if s.soon {
+		b.soon -= s.held
+	}
 	b.held -= back
+	s.held -= back
+	if s.soon = soon; soon {
+		b.soon += s.held
+	}
 	close(b.changed)
 	b.changed = make(chan struct{})
 }

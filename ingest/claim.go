@@ -63,10 +63,10 @@ func (c claim) rectangles() []store.Rectangle {
 			r.ThroughCreated = until
 		}
 		r.Since = later(r.Since, ceilDay(door))
-		if r.Until.IsZero() || r.ThroughCreated.Before(r.Until) {
-			r.Until = r.ThroughCreated
+		if end := r.ThroughCreated.Add(time.Millisecond); r.Until.IsZero() || end.Before(r.Until) {
+			r.Until = end
 		}
-		if !r.SinceCreated.IsZero() && !r.SinceCreated.Before(r.ThroughCreated) {
+		if c.failure == "" && !r.SinceCreated.IsZero() && !r.SinceCreated.Before(r.ThroughCreated) {
 			return nil
 		}
 	}

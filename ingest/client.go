@@ -310,6 +310,7 @@ type ask struct {
 	url    string
 	body   []byte
 	most   int64
+	soon   bool // whoever asks gives the body back before he waits for another one
 }
 
 // once sends a question one time, when its turn has come.
@@ -341,6 +342,7 @@ func (c *Client) ask(ctx context.Context, q ask, check func(*Page) error) (answe
 			if err = check(answer.Page); err == nil {
 				return answer, requests, nil
 			}
+			kept.memory.keep()
 		}
 		var slow *ThrottledError
 		if errors.As(err, &slow) {
@@ -426,7 +428,7 @@ func (c *Client) attempt(ctx context.Context, q ask) (*Answer, error) {
 		return nil, err
 	}
 	answer.memory = c.memory.begin()
-	if answer.Body, answer.SHA256, err = c.readBody(within, resp, watched, answer.memory, q.most); err != nil {
+	if answer.Body, answer.SHA256, err = c.readBody(within, resp, watched, answer.memory, q); err != nil {
 		n := len(answer.Body)
 		answer.Release()
 		return nil, c.bodyError(ctx, within, err, n, q.most, secret)
@@ -462,8 +464,8 @@ const bodyStep = 1 << 20
 
 // readBody reads all of the body, or says why not; what it has read by then is
 // returned in either case.
-func (c *Client) readBody(ctx context.Context, resp *http.Response, watched *watchedBody, memory *share, most int64) (body []byte, sum [32]byte, err error) {
-	if resp.ContentLength > most {
+func (c *Client) readBody(ctx context.Context, resp *http.Response, watched *watchedBody, memory *share, q ask) (body []byte, sum [32]byte, err error) {
+	if resp.ContentLength > q.most {
 		return nil, sum, errTooLong
 	}
 	if err := memory.take(ctx, max(resp.ContentLength, 0), watched.pause); err != nil {
@@ -489,11 +491,11 @@ func (c *Client) readBody(ctx context.Context, resp *http.Response, watched *wat
 		n, err := resp.Body.Read(body[len(body):min(cap(body), len(body)+bodyStep)])
 		hash.Write(body[len(body) : len(body)+n])
 		body = body[:len(body)+n]
-		if int64(len(body)) > most {
+		if int64(len(body)) > q.most {
 			return body, sum, errTooLong
 		}
 		if err == io.EOF {
-			memory.whole()
+			memory.whole(q.soon)
 			return body, [32]byte(hash.Sum(nil)), nil
 		}
 		if err != nil {

@@ -159,6 +159,7 @@ type run struct {
 	committed  bool
 	inARow     int  // readings that failed one after the other
 	paused     bool // nothing is begun before the next round
+	cut        bool // a reading was stopped
 	warned     map[string]bool
 	fault      error // ends the run
 }
@@ -263,7 +264,7 @@ func (r *run) read(ctx context.Context) error {
 		if !rounds.over() {
 			r.fill(within)
 		}
-		if len(r.reading) == 0 && (r.fault != nil || ctx.Err() != nil || rounds.over() || r.agenda.empty() && !rounds.more()) {
+		if len(r.reading) == 0 && (r.fault != nil || ctx.Err() != nil || rounds.over() || (r.agenda.empty() || r.paused) && !rounds.more()) {
 			break
 		}
 		select {
@@ -286,7 +287,7 @@ func (r *run) read(ctx context.Context) error {
 	switch {
 	case r.fault != nil:
 		return r.stop(ctx, r.fault)
-	case ctx.Err() != nil && r.o.Tail == nil:
+	case ctx.Err() != nil && r.o.Tail == nil && (r.cut || !r.agenda.empty()):
 		return r.stop(ctx, ctx.Err())
 	}
 	return r.finish(ctx)
@@ -306,7 +307,7 @@ func (r *run) finish(ctx context.Context) error {
 	switch {
 	case len(r.summary.Failed) > 0:
 		outcome = OutcomePartial
-	case ctx.Err() != nil: // how following ends
+	case r.o.Tail != nil && (ctx.Err() != nil || !r.agenda.empty()): // how following ends
 		outcome = OutcomeInterrupted
 	}
 	r.ended(outcome)
@@ -363,7 +364,7 @@ func (r *run) fill(ctx context.Context) {
 		r.reading[g] = true
 		r.summary.Windows = r.begun
 		go func() {
-			err := g.walk(ctx, r.o.Client, ScanOptions{Limit: r.pageSize, Numbers: &r.pages}, r.events)
+			err := g.walk(ctx, r.o.Client, ScanOptions{Limit: r.pageSize, Numbers: &r.pages, prompt: true}, r.events)
 			r.events <- event{from: g, err: err}
 		}()
 	}
@@ -452,6 +453,7 @@ func (r *run) end(ctx context.Context, e event) {
 	}
 	r.batch.Coverage = append(r.batch.Coverage, g.claims(r.facts.RunID, false)...)
 	if r.fault != nil || ctx.Err() != nil {
+		r.cut = true
 		g.tail.ended(g, err)
 		return // it was stopped, and what it read is kept
 	}
@@ -515,8 +517,8 @@ func (r *run) final(g *reading, err error) bool {
 	var status *StatusError
 	if errors.As(err, &status) && status.Status < 500 && status.Status != 408 {
 		// The question is wrong, and the next window asks the same one; but a cursor
-		// may be refused where the question was not.
-		return g.pages == 0 || status.Status != 400
+		// may be refused where the question was not, and so may the other order.
+		return g.pages == 0 && (g.tail != nil || g.window.sortField() == SortDate) || status.Status != 400
 	}
 	return false
 }

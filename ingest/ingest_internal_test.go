@@ -1,6 +1,11 @@
 package ingest
 
+import "net/http"
+
 // Doors for the tests of the package from outside.
+
+// SetTransport puts something else in the place of the network.
+func (c *Client) SetTransport(t http.RoundTripper) { c.http.Transport = t }
 
 // SetCommitBytes makes a run commit after so many bytes.
 func (o *Options) SetCommitBytes(n int64) { o.commitBytes = n }

@@ -28,3 +28,9 @@ func (p *PageSize) Halve(tried int) {
 	for now := p.n.Load(); now > half && !p.n.CompareAndSwap(now, half); now = p.n.Load() {
 	}
 }
+
+// Double makes it twice tried, as long as that is no more than it began with,
+// unless another scan has changed it already.
+func (p *PageSize) Double(tried int) {
+	p.n.CompareAndSwap(int64(tried), int64(min(2*tried, p.first)))
+}

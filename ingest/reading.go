@@ -16,7 +16,7 @@ import (
 //
 // hasNext false alone is no proof that a window is at its end: the API was seen
 // to say so while records remained. So a window is looked at again from its last
-// record on, until nothing new comes of it.
+// record on, until that one comes and nothing new.
 type reading struct {
 	task
 	number int // of the run's windows, from 1
@@ -29,6 +29,9 @@ type reading struct {
 	requests  int64
 	bytes     int64
 	reached   time.Time // the greatest time of a record inside the window, along the scan; zero: none yet
+	inside    int64     // records inside the window
+	last      int       // records of the last page
+	fullest   int       // and of the largest one with more behind it
 	disorder  bool      // pages did not come in order: reached says nothing of what is before it
 	unasked   int64     // records outside of the window
 	claimed   time.Time // along the scan: everything before is in a commit's ledger
@@ -41,6 +44,14 @@ type counts struct{ records, requests int64 }
 
 // confirmations are the requests that a window takes beyond its pages.
 const confirmations = 1
+
+// An answer without the record that it was asked from on confirms nothing, but
+// the record may be gone: so many of them are believed.
+const enoughEmpty = 3
+
+// So many records of one millisecond, if they fill a page, tell nothing of what
+// is behind them.
+const manyTies = 10
 
 // event is what a reading tells its run: a page, or how it ended.
 type event struct {
@@ -56,15 +67,22 @@ func (g *reading) walk(ctx context.Context, c *Client, o ScanOptions, events cha
 		return g.walkArchived(ctx, c, o, events)
 	}
 	w := g.window
-	for first := true; ; first = false {
-		before := g.reached
+	for first, empty := true, 0; ; first = false {
+		before, known := g.reached, g.inside
 		sent, err := g.scan(ctx, c.Scan(ctx, w, o), events)
 		g.requests += sent
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case !first && g.reached.Equal(before):
-			return nil // nothing came that was not known
+		}
+		if empty++; g.inside > known {
+			empty = 0
+		}
+		if !first && g.reached.Equal(before) && (empty == 0 || before.IsZero() || empty == enoughEmpty) {
+			// Nothing came that was not known.
+			if n := g.last; n >= manyTies && (n == o.Limit.Get() || n == g.fullest) {
+				return &StalledError{Why: "a page of nothing but the last millisecond, and no word of more", Pages: g.pages}
+			}
+			return nil
 		}
 		if !g.reached.IsZero() {
 			_, until := w.along()
@@ -107,6 +125,10 @@ func (g *reading) note(p *Page, t tally, offset time.Duration) {
 	g.requests += p.Requests
 	g.bytes += int64(len(p.Body))
 	g.unasked += t.outside
+	g.inside += int64(t.inside)
+	if g.last = len(p.Records); p.HasNext {
+		g.fullest = max(g.fullest, g.last)
+	}
 	if t.inside == 0 {
 		return
 	}

@@ -29,6 +29,9 @@ type ScanOptions struct {
 	// Numbers counts the pages of a run that makes several scans; nil to count
 	// each scan by itself. Page.Number is what it shows after the page.
 	Numbers *atomic.Int64
+
+	// prompt says that each page is released before the next one is asked for.
+	prompt bool
 }
 
 // Scan is the walk through one window. It is used once, by one goroutine.
@@ -38,6 +41,7 @@ type Scan struct {
 	window Window
 	limit  *PageSize
 	number *atomic.Int64
+	prompt bool
 
 	// The state, owned by the goroutine that fetches.
 	asking     []byte                // the filters to send next
@@ -54,7 +58,7 @@ type Scan struct {
 
 // Scan prepares the walk through w. Nothing is sent before All is ranged over.
 func (c *Client) Scan(ctx context.Context, w Window, o ScanOptions) *Scan {
-	s := &Scan{client: c, ctx: ctx, window: w, limit: o.Limit, number: o.Numbers}
+	s := &Scan{client: c, ctx: ctx, window: w, limit: o.Limit, number: o.Numbers, prompt: o.prompt}
 	if s.limit == nil {
 		s.limit = NewPageSize(0)
 	}
@@ -150,6 +154,7 @@ func (s *Scan) run(ctx context.Context, emit func(*Page) bool) error {
 			return s.fail(err)
 		}
 		page := s.page(answer)
+		s.askForMore(limit, page)
 		last, stuck := s.advance(page)
 		repeats := s.repeats // emit gives the page away
 		if !emit(page) {
@@ -187,7 +192,7 @@ func (s *Scan) ask(limit int) ask {
 	if s.whole || limit == 1 {
 		most = s.client.options.MaxBody
 	}
-	return ask{url: s.client.endpoint, body: b, most: min(most, s.client.options.MaxBody)}
+	return ask{url: s.client.endpoint, body: b, most: min(most, s.client.options.MaxBody), soon: s.prompt}
 }
 
 // askForLess makes the pages smaller where one was too large to be held, and
@@ -205,6 +210,14 @@ func (s *Scan) askForLess(limit int, err error) bool {
 		return true
 	}
 	return false
+}
+
+// askForMore makes the pages larger again where a full one left much room: what
+// was too large was perhaps a few records only.
+func (s *Scan) askForMore(limit int, p *Page) {
+	if !s.whole && 2*len(p.Records) >= limit && 4*int64(len(p.Body)) <= s.client.options.Memory {
+		s.limit.Double(limit)
+	}
 }
 
 // scannable tells whether an answer says how a scan goes on. The end must be

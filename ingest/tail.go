@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"mdcalake/store"
@@ -34,9 +35,11 @@ type Tail struct {
 
 	through  time.Time           // the save time that the last round is complete through; zero: none yet
 	seen     map[int64]time.Time // payloads of the overlap, by hash, and when they were saved
+	known    time.Time           // all that was saved since is in seen; zero: no round has ended well yet
 	lags     lags
 	reading  int       // windows of the round under way
 	spoiled  bool      // one of them failed
+	began    time.Time // the save time that the round began at
 	complete time.Time // what the round will be complete through
 }
 
@@ -44,7 +47,7 @@ type Tail struct {
 // the tail goes on.
 func (t *Tail) plan(s *store.Snapshot, q Question, now time.Time) Question {
 	if t.through.IsZero() {
-		t.through = tailThrough(s, q)
+		t.through = tailThrough(s, q, now)
 	}
 	if now.Sub(t.through) > doorSpan {
 		t.through = now.Add(-savedMargin) // nothing to go on from: the tail begins here
@@ -59,17 +62,28 @@ func (t *Tail) plan(s *store.Snapshot, q Question, now time.Time) Question {
 // begin is where the next round begins.
 func (t *Tail) begin() time.Time { return t.through.Add(-t.overlap()) }
 
-// tailThrough is the save time that an earlier tail of the same question came
-// to; zero if there was none.
-func tailThrough(s *store.Snapshot, q Question) time.Time {
+// tailThrough is the save time that earlier tails of the same question came to
+// without a gap; zero if there were none. A tail that was stopped while it caught
+// up may have read what was saved last, and not what was saved before it. What
+// it was before the door does not matter.
+func tailThrough(s *store.Snapshot, q Question, now time.Time) time.Time {
 	var all time.Time
 	for i, service := range ledgerServices(q.Services) {
-		var through time.Time
+		var read []store.Rectangle
 		for _, r := range s.Coverage {
 			same := r.Service == nil || service != nil && *r.Service == *service
-			if same && !r.SinceCreated.IsZero() && r.State == q.state() && r.Filter == ledgerFilter(q.Filter) {
-				through = later(through, r.ThroughCreated)
+			ofTail := !r.SinceCreated.IsZero() && !r.Until.Before(r.ThroughCreated)
+			if same && ofTail && r.State == q.state() && r.Filter == ledgerFilter(q.Filter) && now.Sub(r.ThroughCreated) <= doorSpan {
+				read = append(read, r)
 			}
+		}
+		slices.SortFunc(read, func(a, b store.Rectangle) int { return a.SinceCreated.Compare(b.SinceCreated) })
+		var through time.Time
+		for _, r := range read {
+			if !through.IsZero() && r.SinceCreated.After(through) {
+				break
+			}
+			through = later(through, r.ThroughCreated)
 		}
 		if i == 0 || through.Before(all) {
 			all = through
@@ -95,6 +109,7 @@ func (t *Tail) round(q Question, now time.Time) []task {
 	base := Window{Since: floorDay(now.Add(-doorSpan)), SortField: SortCreated, Services: q.Services, Filter: q.Filter}
 	var out []task
 	since := t.begin()
+	t.began = since
 	for now.Sub(since) > catchUpSpan+mostOverlap {
 		w := base
 		w.CreatedSince, w.CreatedUntil = since, since.Truncate(catchUpSpan).Add(catchUpSpan)
@@ -111,7 +126,8 @@ const whyTail = "saved since the last round"
 
 // note looks at the rows of a page: fresh ones were not seen in the round
 // before. What was saved before that round ended, and is fresh all the same,
-// became visible late. Of a page that no tail asked for everything is fresh.
+// became visible late; what was saved since could not be seen any earlier. Of a
+// page that no tail asked for everything is fresh.
 func (t *Tail) note(rows tally, now time.Time) (fresh bool) {
 	if t == nil {
 		return rows.inside > 0 || rows.outside > 0
@@ -119,7 +135,6 @@ func (t *Tail) note(rows tally, now time.Time) (fresh bool) {
 	if t.seen == nil {
 		t.seen = map[int64]time.Time{}
 	}
-	known := len(t.seen) > 0
 	fresh = rows.inside > len(rows.saved) // a record without a save time
 	for _, r := range rows.saved {
 		if _, ok := t.seen[r.hash]; ok {
@@ -128,8 +143,13 @@ func (t *Tail) note(rows tally, now time.Time) (fresh bool) {
 		fresh = true
 		saved := time.UnixMilli(r.created)
 		t.seen[r.hash] = saved
-		if known {
+		switch {
+		case t.known.IsZero() || saved.Before(t.known):
+			// Nobody knows whether it was there before.
+		case saved.Before(t.through):
 			t.lags.add(now.Sub(saved))
+		default:
+			t.lags.add(0)
 		}
 	}
 	return fresh
@@ -149,7 +169,7 @@ func (t *Tail) ended(g *reading, err error) {
 		t.complete = g.asked.Add(-savedMargin)
 	}
 	if t.reading == 0 && !t.spoiled && t.complete.After(t.through) {
-		t.through = t.complete
+		t.through, t.known = t.complete, t.began
 		for hash, saved := range t.seen { // what no later round will see again
 			if saved.Before(t.begin()) {
 				delete(t.seen, hash)

@@ -1,0 +1,249 @@
+package ingest_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"mdcalake/ingest"
+	"mdcalake/ingest/simulator"
+)
+
+// The tail follows save time: at the end of a round the lake has everything that
+// the service has, and the ledger says so without a hole.
+
+// busy is a tenant whose records keep coming, most of them minutes late and some
+// of them days.
+func busy(o simulator.Options) simulator.Options {
+	o.Seed, o.Start, o.End = 21, now.AddDate(0, 0, -2), now.AddDate(0, 0, 1)
+	if o.Count == 0 {
+		o.Count = 900
+	}
+	return o
+}
+
+var busySince = now.AddDate(0, 0, -2)
+
+// follow runs a tail of a new process, of so many minutes with a round every
+// five of them.
+func (b *bubble) follow(ctx context.Context, minutes int, change func(*ingest.Options)) *ingest.Summary {
+	b.t.Helper()
+	s, err := b.run(ctx, busySince, func(o *ingest.Options) {
+		o.Tail = &ingest.Tail{Every: 5 * time.Minute, For: time.Duration(minutes) * time.Minute}
+		if change != nil {
+			change(o)
+		}
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return s
+}
+
+// isWhole: the lake is the truth of this moment, and complete through the last
+// round, which was just now.
+func (b *bubble) isWhole() {
+	b.t.Helper()
+	truth(b.t, b.dir, b.sim.Expected())
+	through := time.Now().Add(-2*time.Minute - time.Second) // a Date header has whole seconds
+	for _, s := range read(b.t, b.dir).snapshot.CoverageOf(nil, busySince, through) {
+		if s.State != "complete" || s.Through.Before(through) {
+			b.t.Errorf("%s %v through %v, the last round was at %v", s.State, span{s.Since, s.Until}, s.Through, time.Now())
+		}
+	}
+}
+
+func TestATailFollowsWhatIsSaved(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBubble(t, busy(simulator.Options{Revisions: 0.1, BadRecords: 0.02}))
+		began := time.Now()
+		s := b.follow(t.Context(), 60, nil)
+		if s.Rounds != 13 || s.Run.Outcome != "complete" || time.Since(began) != time.Hour || len(b.warnings) != 0 {
+			t.Errorf("after %v: %+v, warnings %q", time.Since(began), s, b.warnings)
+		}
+		b.isWhole()
+		// Each round takes a question and its confirmation.
+		if n := b.sim.Stats().Requests; n > 2*s.Windows {
+			t.Errorf("%d requests for %d windows", n, s.Windows)
+		}
+		if added := s.Run.Added + s.Run.Revisions; added < 600 || s.Run.Records > 3*added {
+			t.Errorf("%d records for %d that are new", s.Run.Records, added)
+		}
+	})
+}
+
+func TestATailInTrouble(t *testing.T) {
+	for name, kinds := range map[string][]simulator.FaultKind{
+		"of paging":  {simulator.FaultOverlap, simulator.FaultDisorder, simulator.FaultTwice, simulator.FaultEmptyPage, simulator.FaultEarlyEnd, simulator.FaultOutside, simulator.FaultStuckCursor},
+		"of answers": {simulator.FaultStatus500, simulator.FaultStatus429, simulator.FaultHTML200, simulator.FaultCutJSON, simulator.FaultNullData, simulator.FaultNoCursor},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				o := busy(simulator.Options{Revisions: 0.1})
+				for _, kind := range kinds {
+					o.Faults = append(o.Faults, simulator.Fault{Kind: kind, Rate: 0.08})
+				}
+				b := newBubble(t, o)
+				s := b.follow(t.Context(), 60, func(o *ingest.Options) { o.PageSize = 100 })
+				if s.Rounds != 13 || s.Run.Outcome != "complete" {
+					t.Errorf("%+v", s)
+				}
+				// The last round may have ended a little after it was begun.
+				b.serve(busy(simulator.Options{Revisions: 0.1}))
+				b.follow(t.Context(), 0, nil)
+				b.isWhole()
+			})
+		})
+	}
+}
+
+func TestATailWhoseNetworkIsAwayForAWhile(t *testing.T) {
+	for name, c := range map[string]struct{ from, until time.Duration }{
+		"in the middle":      {17 * time.Minute, 33 * time.Minute},
+		"soon after it came": {1 * time.Minute, 20 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				b := newBubble(t, busy(simulator.Options{Revisions: 0.1}))
+				b.took = time.Second
+				time.AfterFunc(c.from, func() { b.setDown(true) })
+				time.AfterFunc(c.until, func() { b.setDown(false) })
+				s := b.follow(t.Context(), 60, func(o *ingest.Options) { o.PageSize = 20 })
+				if s.Rounds < 10 || s.Run.Outcome != "complete" || len(b.warnings) != 1 {
+					t.Errorf("%+v, warnings %q", s, b.warnings)
+				}
+				b.took = 0
+				b.follow(t.Context(), 0, nil)
+				b.isWhole()
+			})
+		})
+	}
+}
+
+// The network goes, and has not come back when the run's time is up.
+func TestATailWhoseNetworkStaysAway(t *testing.T) {
+	for name, c := range map[string]struct {
+		goes    time.Duration
+		minutes int
+	}{
+		"while there is more to read":        {6 * time.Second, 13},
+		"while there is nothing but to wait": {3 * time.Minute, 13},
+		"at the last moment":                 {10*time.Minute + time.Second, 11},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				b := newBubble(t, busy(simulator.Options{}))
+				b.took = time.Second
+				began := time.Now()
+				time.AfterFunc(c.goes, func() { b.setDown(true) })
+				s := b.follow(t.Context(), c.minutes, func(o *ingest.Options) { o.PageSize = 20 })
+				if took := time.Since(began); took > time.Duration(c.minutes+5)*time.Minute || s.Head == "" || len(b.warnings) != 1 {
+					t.Errorf("it took %v: %+v, warnings %q", took, s, b.warnings)
+				}
+				claimsHold(t, b.dir, b.sim)
+				b.setDown(false)
+				b.took = 0
+				b.follow(t.Context(), 0, nil)
+				b.isWhole()
+			})
+		})
+	}
+}
+
+func TestATailThatIsToldToStop(t *testing.T) {
+	for _, after := range []time.Duration{time.Second, 3 * time.Second, 10 * time.Second, 2 * time.Minute, 5*time.Minute + time.Second, 20*time.Minute + 2*time.Second} {
+		t.Run(fmt.Sprint("after ", after), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				b := newBubble(t, busy(simulator.Options{Revisions: 0.1}))
+				b.took = time.Second
+				small := func(o *ingest.Options) { o.PageSize = 60; o.SetCommitBytes(300_000) }
+				for range 3 {
+					ctx, cancel := context.WithTimeout(t.Context(), after)
+					s := b.follow(ctx, 60, small)
+					cancel()
+					if s.Run.Outcome != "interrupted" {
+						t.Errorf("%+v", s)
+					}
+					claimsHold(t, b.dir, b.sim)
+					time.Sleep(7 * time.Minute)
+				}
+				b.took = 0
+				b.follow(t.Context(), 0, nil)
+				claimsHold(t, b.dir, b.sim)
+				// What was saved between a window's reading and the beginning of a tail
+				// is found when the window is due again.
+				for range 9 {
+					time.Sleep(23 * time.Hour)
+					b.follow(t.Context(), 0, nil)
+				}
+				b.isWhole()
+			})
+		})
+	}
+}
+
+// A tail that was away for days catches up in several windows, and is told to
+// stop in the midst of them.
+func TestATailThatWasAway(t *testing.T) {
+	for _, after := range []time.Duration{0, 2 * time.Second, 5 * time.Second, 9 * time.Second, 14 * time.Second} {
+		t.Run(fmt.Sprint("and is stopped after ", after), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				b := newBubble(t, busy(simulator.Options{Revisions: 0.1}))
+				b.follow(t.Context(), 10, nil)
+				b.isWhole()
+				time.Sleep(70 * time.Hour)
+				b.took = time.Second
+				if after > 0 {
+					ctx, cancel := context.WithTimeout(t.Context(), after)
+					defer cancel()
+					b.follow(ctx, 60, func(o *ingest.Options) { o.PageSize = 20; o.SetCommitBytes(100_000) })
+					claimsHold(t, b.dir, b.sim)
+				}
+				b.took = 0
+				asked := b.sim.Stats().Requests
+				b.follow(t.Context(), 20, nil)
+				b.isWhole()
+				// It has caught up: a round reaches back no further than others do.
+				log := b.sim.Stats().Log
+				var f struct{ Created struct{ Gte int64 } }
+				if err := json.Unmarshal([]byte(log[len(log)-2].Filters), &f); err != nil {
+					t.Fatal(err)
+				}
+				if back := time.Since(time.UnixMilli(f.Created.Gte)); len(log) < asked+8 || back < 10*time.Minute || back > 20*time.Minute {
+					t.Errorf("the last of %d questions reaches back %v", len(log)-asked, back)
+				}
+			})
+		})
+	}
+}
+
+// What was read long ago is not whole because a tail follows from now on.
+func TestATailThatBeginsAfterPlainRuns(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBubble(t, busy(simulator.Options{Revisions: 0.1}))
+		if _, err := b.run(t.Context(), busySince, nil); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			time.Sleep(23 * time.Hour)
+			b.follow(t.Context(), 60, func(o *ingest.Options) { o.Tail.Every = 30 * time.Minute })
+			claimsHold(t, b.dir, b.sim)
+		}
+		b.isWhole()
+	})
+}
+
+func TestRoundsWithoutRecordsShareACommit(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := busy(simulator.Options{Count: 200})
+		o.Start, o.End = now.AddDate(0, 0, -20), now.AddDate(0, 0, -9) // all has been saved
+		b := newBubble(t, o)
+		s := b.follow(t.Context(), 180, func(o *ingest.Options) { o.Since = now.AddDate(0, 0, -20) })
+		if n := len(entries(t, b.dir)); s.Rounds != 37 || n > 3 {
+			t.Errorf("%d commits in %d rounds", n, s.Rounds)
+		}
+		b.isWhole()
+	})
+}
