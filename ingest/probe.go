@@ -55,7 +55,7 @@ type Probed struct {
 type FeedShape struct {
 	AppID   int64    `json:"app_id"`
 	Records int      `json:"records"`
-	Members []string `json:"members"` // on top
+	Members []string `json:"members"`         // on top
 	Drift   []string `json:"drift,omitempty"` // columns that could not hold what came
 }
 
