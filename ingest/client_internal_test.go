@@ -49,7 +49,7 @@ func TestACancelledRequestIsNoNetworkError(t *testing.T) {
 	if err := c.networkError(ctx, errors.New("x"), 0, ""); err != context.Canceled {
 		t.Error(err)
 	}
-	if err := c.bodyError(ctx, ctx, errors.New("x"), 0, ""); err != context.Canceled {
+	if err := c.bodyError(ctx, ctx, errors.New("x"), 0, 1, ""); err != context.Canceled {
 		t.Error(err)
 	}
 }

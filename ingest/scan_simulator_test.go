@@ -31,7 +31,7 @@ func harvest(t *testing.T, o simulator.Options, limit int, change ...func(*inges
 	for p := range srv.ExpectedBetween(since, until) {
 		want[sha256.Sum256(p.Bytes())] = false
 	}
-	for p, e := range b.Scan(t.Context(), w, ingest.Position{}, ingest.ScanOptions{Limit: limit}).All() {
+	for p, e := range b.Scan(t.Context(), w, ingest.ScanOptions{Limit: ingest.NewPageSize(limit)}).All() {
 		if e != nil {
 			noCanary(t, e)
 			err = e
