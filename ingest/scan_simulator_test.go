@@ -84,7 +84,7 @@ func TestEveryRecordOfTheSimulatorArrives(t *testing.T) {
 	}
 	for _, kind := range simulator.FaultKinds {
 		final := map[simulator.FaultKind]bool{
-			simulator.FaultStatus400: true, simulator.FaultStatus401: true, simulator.FaultKeySet401: true, simulator.FaultStatus403: true,
+			simulator.FaultStatus400: true, simulator.FaultStatus401: true, simulator.FaultStatus403: true,
 			simulator.FaultStatus404: true, simulator.FaultRedirect: true, simulator.FaultRedirect307: true,
 		}
 		// A page that lies well cannot be told from the truth here; the Run
