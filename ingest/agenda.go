@@ -46,14 +46,18 @@ func (a *agenda) weight() float64 {
 
 // passed are the seconds of an interval that lie before now.
 func passed(since, until, now time.Time) float64 {
-	return max(0, earlier(until, now).Sub(since).Seconds())
+	return max(0, float64(earlier(until, now).UnixMilli()-since.UnixMilli())/1000)
 }
 
 // count is about how many windows are to come.
 func (a *agenda) count() int {
 	sum := len(a.first)
 	for _, n := range a.needs {
-		length := a.length(n, earlier(n.until, a.now)).Seconds()
+		at := n.since
+		if a.order != OldestFirst {
+			at = later(at, earlier(n.until, a.now))
+		}
+		length := a.length(n, at).Seconds()
 		sum += int(math.Ceil(max(1, passed(n.since, n.until, a.now)) / length))
 	}
 	return sum
@@ -93,25 +97,44 @@ func (a *agenda) next() (task, bool) {
 	return t, true
 }
 
-// length is how long a window of a need is: worth its requests, but no longer
-// than the share of what is left that each of the windows side by side has, or
-// the last one would be read alone.
+// length is how long a window of a need is that begins or ends at a time: worth
+// its requests, but no longer than the share of what is left that each of the
+// windows side by side has, or the last one would be read alone.
 func (a *agenda) length(n need, at time.Time) time.Duration {
-	if n.archived {
-		return min(a.density.window(at, pagesPerWindow*archivedPage), archivedSpan)
+	way := time.Duration(-1)
+	if a.order == OldestFirst {
+		way = 1
+	}
+	hidden := floorDay(a.now.Add(-doorSpan)).Sub(floorDay(at)) // whole days from there to the door
+	switch {
+	case n.archived:
+		return min(a.density.window(at, way, pagesPerWindow*archivedPage), archivedSpan)
+	case hidden > 0 && a.order == OldestFirst:
+		return min(longestWindow, hidden)
+	case hidden > 0:
+		return longestWindow // nothing will come
 	}
 	page := float64(a.pageSize.Get())
-	return a.density.window(at, max(leastPages*page, min(pagesPerWindow*page, a.share())))
+	return a.density.window(at, way, max(leastPages*page, min(pagesPerWindow*page, a.share())))
 }
 
 // share is how many records each of the windows side by side would have of all
 // that is left.
 func (a *agenda) share() (records float64) {
 	for _, n := range a.needs {
-		expected, _ := a.density.expect(n.since, n.until, a.now)
+		expected, _ := a.expect(n.since, n.until, n.archived)
 		records += expected / float64(max(1, a.parallel))
 	}
 	return records
+}
+
+// expect is how many records will come of an interval: the main route gives none
+// from behind the door.
+func (a *agenda) expect(since, until time.Time, archived bool) (records float64, known bool) {
+	if !archived {
+		since = later(since, a.now.Add(-doorSpan))
+	}
+	return a.density.expect(since, until, a.now)
 }
 
 // beginBefore is where the last window of a need begins. What lies ahead of the
@@ -174,7 +197,7 @@ func (a agenda) plan() Plan {
 		if !ok {
 			return p
 		}
-		records, known := a.density.expect(t.window.Since, t.window.Until, a.now)
+		records, known := a.expect(t.window.Since, t.window.Until, t.archived)
 		page := float64(a.pageSize.Get())
 		if t.archived {
 			page = archivedPage

@@ -55,16 +55,18 @@ func (c claim) rectangles() []store.Rectangle {
 	door := c.asked.Add(-doorSpan).Truncate(time.Millisecond)
 	if !w.CreatedSince.IsZero() || !w.CreatedUntil.IsZero() {
 		// Everything that was saved by then, of events that the door did not hide.
-		// Nothing is saved before it happens: the events end where the saving ends.
-		if r.SinceCreated = w.CreatedSince; !r.SinceCreated.IsZero() {
-			r.SinceCreated = r.SinceCreated.Add(-time.Millisecond) // it begins behind it
+		// Nothing is saved before it happens: the events end with the saving.
+		if !w.CreatedSince.IsZero() {
+			r.SinceCreated = wholeMillis(w.CreatedSince).Add(-time.Millisecond) // a rectangle begins behind it
 		}
-		if until := w.CreatedUntil.Add(-time.Millisecond); !w.CreatedUntil.IsZero() && until.Before(through) {
+		if until := wholeMillis(w.CreatedUntil).Add(-time.Millisecond); !w.CreatedUntil.IsZero() && until.Before(through) {
 			r.ThroughCreated = until
 		}
-		r.Since = later(r.Since, ceilDay(door))
-		if end := r.ThroughCreated.Add(time.Millisecond); r.Until.IsZero() || end.Before(r.Until) {
-			r.Until = end
+		if w.Until.IsZero() {
+			r.Since = later(r.Since, ceilDay(door)) // the same for all rounds of a day
+		}
+		if until := r.ThroughCreated.Add(time.Millisecond); c.failure == "" && (r.Until.IsZero() || until.Before(r.Until)) {
+			r.Until = until
 		}
 		if c.failure == "" && !r.SinceCreated.IsZero() && !r.SinceCreated.Before(r.ThroughCreated) {
 			return nil

@@ -15,9 +15,10 @@ const day = 24 * time.Hour
 
 // density is records by event time, for the services of one question.
 type density struct {
-	days      map[int64]int64 // rows of the lake by day since 1970, only of days that were read
-	mean      float64         // rows a day over those
-	perRecord float64         // bytes, 0: unknown
+	days        map[int64]int64 // rows of the lake by day since 1970, only of days that were read
+	first, last int64           // of those
+	mean        float64         // rows a day over those
+	perRecord   float64         // bytes, 0: unknown
 
 	// What the run has read itself.
 	records, bytes int64
@@ -50,14 +51,15 @@ func newDensity(s *store.Snapshot, services []int64) *density {
 			}
 			first := stretch.Since.Add(day - time.Millisecond).Truncate(day)
 			for at := first; !at.Add(day).After(stretch.Until); at = at.Add(day) {
-				n := at.Unix() / int64(day/time.Second)
-				d.days[n] = rows[n]
+				d.days[dayOf(at)] = rows[dayOf(at)]
 			}
 		}
 	}
 	var sum int64
-	for _, n := range d.days {
+	d.first, d.last = math.MaxInt64, math.MinInt64
+	for at, n := range d.days {
 		sum += n
+		d.first, d.last = min(d.first, at), max(d.last, at)
 	}
 	if len(d.days) > 0 {
 		d.mean = float64(sum) / float64(len(d.days))
@@ -72,7 +74,7 @@ func (d *density) saw(span time.Duration, records, bytes int64) {
 
 // perDay is how many records a day has around a time; false: nobody knows.
 func (d *density) perDay(at time.Time) (float64, bool) {
-	if n, ok := d.days[floorDay(at).Unix()/int64(day/time.Second)]; ok {
+	if n, ok := d.days[dayOf(at)]; ok {
 		return float64(n), true
 	}
 	if d.span >= leastSpan {
@@ -86,10 +88,16 @@ func (d *density) expect(since, until, now time.Time) (records float64, known bo
 	until = earlier(until, now)
 	known = true
 	for at := since; at.Before(until); {
-		end := earlier(floorDay(at).Add(day), until)
+		end := until
+		switch n := dayOf(at); { // of the centuries around the lake's days nothing is known in particular
+		case n < d.first && len(d.days) > 0:
+			end = earlier(time.Unix(d.first*int64(day/time.Second), 0).UTC(), until)
+		case n <= d.last && len(d.days) > 0:
+			end = earlier(floorDay(at).Add(day), until)
+		}
 		n, ok := d.perDay(at)
 		known = known && ok
-		records += n * float64(end.Sub(at)) / float64(day)
+		records += n * float64(end.UnixMilli()-at.UnixMilli()) / float64(day.Milliseconds())
 		at = end
 	}
 	return records, known
@@ -120,23 +128,32 @@ const (
 // spans are the lengths of windows shorter than a day; each divides it.
 var spans = []time.Duration{12 * time.Hour, 6 * time.Hour, 3 * time.Hour, time.Hour, 30 * time.Minute, 10 * time.Minute, 5 * time.Minute, time.Minute}
 
-// window is how long a window around a time should be to have about so many
-// records: whole days, or a part of one.
-func (d *density) window(at time.Time, records float64) time.Duration {
+// window is how long a window should be to have about so many records: whole
+// days, or a part of one. It lies around a time or goes on from there, a day and
+// the ones after it or before it: a quiet Sunday says nothing of the week.
+func (d *density) window(at time.Time, way time.Duration, records float64) time.Duration {
 	perDay, known := d.perDay(at)
 	if !known {
 		return day
 	}
-	days := records / math.Max(perDay, 1)
-	if days >= 1 {
-		return time.Duration(math.Min(math.Floor(days), float64(longestWindow/day))) * day
+	if records >= perDay {
+		length := day
+		for ; length < longestWindow; length += day {
+			n, _ := d.perDay(at.Add(length * way))
+			if perDay += n; perDay > records {
+				break
+			}
+		}
+		return length
 	}
 	for _, span := range spans {
-		if days*float64(day) >= float64(span) {
+		if records/perDay*float64(day) >= float64(span) {
 			return span
 		}
 	}
 	return spans[len(spans)-1]
 }
+
+func dayOf(t time.Time) int64 { return floorDay(t).Unix() / int64(day/time.Second) }
 
 func floorDay(t time.Time) time.Time { return t.UTC().Truncate(day) }

@@ -46,8 +46,10 @@ type Question struct {
 	Services     []int64 // none: all at once
 	Filter       []byte  // nil: none
 	Again        bool    // also what has been read and is not due again
-	NotLate      bool    // not what is due again: a tail reads what comes late
 	Archived     bool    // what lies behind the door, too, on the archived route
+	// Followed is the save time from which on a tail reads what comes late: what
+	// was read up to it needs no second reading. Zero: there is no tail.
+	Followed time.Time
 }
 
 // need is an interval of event time that has to be read.
@@ -73,6 +75,11 @@ var dueAfter = []struct{ age, step time.Duration }{
 	{7 * 24 * time.Hour, 24 * time.Hour},
 }
 
+// dueMargin is how much later than at its age an event time is read again. What
+// is read now counts as read through the margin before now, and by the earlier of
+// two clocks: what was just old enough would be due once more after it.
+const dueMargin = savedMargin + clockTolerance
+
 // needs says what of the question has to be read now, oldest first. Intervals
 // of the same services do not overlap.
 func needs(s *store.Snapshot, q Question, now time.Time) []need {
@@ -80,6 +87,7 @@ func needs(s *store.Snapshot, q Question, now time.Time) []need {
 	if !q.Since.Before(q.Until) {
 		return nil
 	}
+	s = unpurged(s)
 	var all []need
 	for _, service := range ledgerServices(q.Services) {
 		one := needsOf(s.CoverageOfFilter(service, ledgerFilter(q.Filter), q.Since, q.Until), q, now)
@@ -99,6 +107,15 @@ func needs(s *store.Snapshot, q Question, now time.Time) []need {
 	return all
 }
 
+// unpurged is the ledger without what it says of purges. They tell what the lake
+// has no more, not what was read: the rectangle of a person's purge lies over
+// everybody's records from the first of that person to the last.
+func unpurged(s *store.Snapshot) *store.Snapshot {
+	read := *s
+	read.Coverage = slices.DeleteFunc(slices.Clone(s.Coverage), func(r store.Rectangle) bool { return r.State == store.StatePurged })
+	return &read
+}
+
 // needsOf are the needs of one row of the ledger.
 func needsOf(stretches []store.Stretch, q Question, now time.Time) []need {
 	door := now.Add(-doorSpan)
@@ -110,26 +127,28 @@ func needsOf(stretches []store.Stretch, q Question, now time.Time) []need {
 		}
 	}
 	for _, s := range stretches {
+		// What the main route has been asked for it gives no more behind the door.
+		open := s.Since
+		if !q.Archived && s.State != store.NeverAsked {
+			open = later(open, door)
+		}
 		switch {
 		case q.Again:
 			add(s.Since, s.Until, whyAgain)
-		case s.State == store.StatePurged:
-			// Erased on purpose: what came again would be refused.
 		case s.State == StateComplete:
 			// Nothing is saved before it happens: what happens later than the save
 			// time that it is complete through was not there to be read.
 			read := earlier(s.Until, s.Through)
 			for _, d := range dueAfter {
-				if q.NotLate {
-					break
+				if !q.Followed.IsZero() && !s.Through.Before(q.Followed) {
+					break // the tail goes on from there
 				}
-				add(later(later(s.Since, door), s.Through.Add(time.Millisecond-d.age)), earlier(read, now.Add(-d.age).Truncate(d.step)), whyLate)
+				due := now.Add(-d.age - dueMargin).Truncate(d.step)
+				add(later(later(s.Since, door), s.Through.Add(-d.age)), earlier(read, due), whyLate)
 			}
-			add(later(s.Since, read), s.Until, whyHole)
-		case s.State == StateBeyondDoor && !q.Archived && !s.Until.After(door):
-			// The main route gives nothing for it, today as then.
+			add(later(open, read), s.Until, whyHole)
 		default:
-			add(s.Since, s.Until, whyHole)
+			add(open, s.Until, whyHole)
 		}
 	}
 	return merged(out)
@@ -213,6 +232,7 @@ func behindDoor(ns []need, door time.Time) []need {
 // is open; a week back for a lake that knows nothing of them. What it knows
 // needs no second reading, so nothing is asked for twice.
 func DefaultSince(s *store.Snapshot, services []int64, filter []byte, now time.Time) time.Time {
+	s = unpurged(s)
 	door := now.Add(-doorSpan)
 	since := now.Add(-DefaultSpan)
 	for i, service := range ledgerServices(distinct(services)) {

@@ -31,7 +31,7 @@ func harvest(t *testing.T, o simulator.Options, limit int, change ...func(*inges
 	for p := range srv.ExpectedBetween(since, until) {
 		want[sha256.Sum256(p.Bytes())] = false
 	}
-	for p, e := range b.Scan(t.Context(), w, ingest.Position{}, ingest.ScanOptions{Limit: limit}).All() {
+	for p, e := range b.Scan(t.Context(), w, ingest.ScanOptions{Limit: ingest.NewPageSize(limit)}).All() {
 		if e != nil {
 			noCanary(t, e)
 			err = e
@@ -84,7 +84,7 @@ func TestEveryRecordOfTheSimulatorArrives(t *testing.T) {
 	}
 	for _, kind := range simulator.FaultKinds {
 		final := map[simulator.FaultKind]bool{
-			simulator.FaultStatus400: true, simulator.FaultStatus401: true, simulator.FaultKeySet401: true, simulator.FaultStatus403: true,
+			simulator.FaultStatus400: true, simulator.FaultStatus401: true, simulator.FaultStatus403: true,
 			simulator.FaultStatus404: true, simulator.FaultRedirect: true, simulator.FaultRedirect307: true,
 		}
 		// A page that lies well cannot be told from the truth here; the Run

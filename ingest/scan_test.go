@@ -92,12 +92,9 @@ func TestAScanSendsCursorsBackVerbatim(t *testing.T) {
 	same(t, "requests told", want, got.requests)
 	same(t, "records", []string{"1", "2", "3", "4"}, got.records)
 	for i, p := range got.pages {
-		if p.Number != int64(i+1) || p.Last != (i == 3) || p.Repeated || p.Resumed || p.Restarted || !p.Date.Equal(start) || !p.FirstAsked().Equal(start) {
+		if p.Number != int64(i+1) || p.Last != (i == 3) || p.Repeated || !p.Date.Equal(start) || !p.FirstAsked.Equal(start) || p.Requests != 1 {
 			t.Errorf("page %d: %+v", i, p)
 		}
-		next := append(odd, odd[2])[i] // the last page's position asks for it again
-		records := []int64{2, 2, 3, 4}[i]
-		same(t, "position", ingest.Position{Filters: []byte(next), FirstAsked: start, Pages: int64(i + 1), Records: records, Requests: int64(i + 1)}, p.Position)
 	}
 }
 
@@ -111,18 +108,26 @@ func TestTheFirstRequestOfAWindow(t *testing.T) {
 		"services":      {ingest.Window{Since: day.Since, Until: day.Until, Services: []int64{15600, 20893}}, 100, `{"date":{"gte":1793534400000,"lte":1793620799999},"service":{"eq":[15600,20893]}}`},
 		"parts of a ms": {ingest.Window{Since: start.Add(time.Nanosecond), Until: start.Add(time.Second + time.Microsecond)}, 1, `{"date":{"gte":1793534400001,"lte":1793534401000}}`},
 		"another zone":  {ingest.Window{Since: day.Since.In(time.FixedZone("", 3600)), Until: day.Until}, 0, first},
-		"empty filter":  {ingest.Window{Since: day.Since, Until: day.Until, Filter: []byte(" { } ")}, 0, first},
-		"filter":        {ingest.Window{Since: day.Since, Until: day.Until, Filter: []byte("\n{ \"b\" : {\"eq\":[1.0]}, \"a\":{\"isset\":true} }\n"), Services: []int64{1}}, 0, `{"date":{"gte":1793534400000,"lte":1793620799999},"service":{"eq":[1]},"b" : {"eq":[1.0]}, "a":{"isset":true}}`},
+		"saved from":    {ingest.Window{CreatedSince: start, SortField: ingest.SortCreated}, 0, `{"created":{"gte":1793534400000}}`},
+		"open":          {ingest.Window{Since: start}, 0, `{"date":{"gte":1793534400000}}`},
+		"both times": {ingest.Window{Since: day.Since, Until: day.Until, CreatedSince: start.Add(1), CreatedUntil: start.Add(time.Second), SortField: ingest.SortCreated, Services: []int64{7}, Filter: []byte(`{"a":1}`)}, 0,
+			`{"date":{"gte":1793534400000,"lte":1793620799999},"created":{"gte":1793534400001,"lte":1793534400999},"service":{"eq":[7]},"a":1}`},
+		"saved until":  {ingest.Window{Since: start, CreatedUntil: start.Add(time.Second)}, 0, `{"date":{"gte":1793534400000},"created":{"lte":1793534400999}}`},
+		"empty filter": {ingest.Window{Since: day.Since, Until: day.Until, Filter: []byte(" { } ")}, 0, first},
+		"filter":       {ingest.Window{Since: day.Since, Until: day.Until, Filter: []byte("\n{ \"b\" : {\"eq\":[1.0]}, \"a\":{\"isset\":true} }\n"), Services: []int64{1}}, 0, `{"date":{"gte":1793534400000,"lte":1793620799999},"service":{"eq":[1]},"b" : {"eq":[1.0]}, "a":{"isset":true}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := serve(t, end())
 			b := client(t, srv.URL)
-			for _, err := range b.Scan(t.Context(), c.window, ingest.Position{}, ingest.ScanOptions{Limit: c.limit}).All() {
+			for _, err := range b.Scan(t.Context(), c.window, ingest.ScanOptions{Limit: ingest.NewPageSize(c.limit)}).All() {
 				if err != nil {
 					t.Fatal(err)
 				}
 			}
 			want := asks(c.filters)
+			if c.window.SortField == ingest.SortCreated {
+				want = strings.Replace(want, `"sortField":"date"`, `"sortField":"created"`, 1)
+			}
 			if c.limit > 0 {
 				want = strings.Replace(want, "5000", fmt.Sprint(c.limit), 1)
 			}
@@ -132,7 +137,7 @@ func TestTheFirstRequestOfAWindow(t *testing.T) {
 }
 
 func TestFiltersAreChecked(t *testing.T) {
-	for _, good := range []string{"", " ", "{}", `{"user.username":{"eq":["a"]}}`, `{"created":{"gte":1}}`, `{"a":{"date":1}}`, `{"service":{"eq":1}}`} {
+	for _, good := range []string{"", " ", "{}", `{"user.username":{"eq":["a"]}}`, `{"a":{"date":1,"created":1}}`, `{"service":{"eq":1}}`} {
 		if err := ingest.CheckFilter([]byte(good), nil); err != nil {
 			t.Errorf("%q: %v", good, err)
 		}
@@ -141,6 +146,7 @@ func TestFiltersAreChecked(t *testing.T) {
 		"[]": "no JSON object", "null": "no JSON object", `"x"`: "no JSON object", `{"a":1`: "no JSON object", `{"a":1}{}`: "no JSON object",
 		`{a:1}`: "no JSON object", "{\"a\":\"\xff\"}": "no JSON object", `{"a":01}`: "no JSON object", "\ufeff{}": "no JSON object",
 		`{"date":{}}`: "bounds the date", `{"a":1,"d\u0061te":1}`: "bounds the date", `{"service":{"eq":1}}`: "so does --service",
+		`{"created":{"gte":1}}`: "bounds the time of saving",
 	} {
 		err := ingest.CheckFilter([]byte(bad), []int64{1})
 		var e *ingest.OptionError
@@ -151,8 +157,9 @@ func TestFiltersAreChecked(t *testing.T) {
 	srv := serve(t, end())
 	b := client(t, srv.URL)
 	for _, w := range []ingest.Window{
-		{}, {Since: start}, {Until: start}, {Since: start, Until: start}, {Since: day.Until, Until: start},
-		{Since: start.Add(1), Until: start.Add(2)}, {Since: start, Until: day.Until, Filter: []byte(`{"date":1}`)},
+		{}, {Until: start}, {Since: start, Until: start}, {Since: day.Until, Until: start},
+		{Since: start.Add(1), Until: start.Add(2)}, {CreatedUntil: start}, {CreatedSince: start, CreatedUntil: start}, {Since: start, CreatedSince: day.Until, CreatedUntil: start},
+		{Since: start, Until: day.Until, Filter: []byte(`{"date":1}`)},
 	} {
 		var e *ingest.OptionError
 		if got := scan(t, b, w); !errors.As(got.err, &e) || len(got.pages) != 0 {
@@ -161,67 +168,6 @@ func TestFiltersAreChecked(t *testing.T) {
 	}
 	if len(srv.requests()) != 0 {
 		t.Error("a request was sent")
-	}
-}
-
-func TestAScanGoesOnFromAStoredPosition(t *testing.T) {
-	srv := serve(t, more(cursor(2), "1"), end("2"))
-	before := start.Add(-time.Hour)
-	from := ingest.Position{Filters: []byte(cursor(1)), FirstAsked: before, Pages: 7, Records: 70, Requests: 9}
-	got := scan(t, client(t, srv.URL), day, from)
-	if got.err != nil {
-		t.Fatal(got.err)
-	}
-	same(t, "requests", []string{asks(cursor(1)), asks(cursor(2))}, srv.bodies())
-	same(t, "position", ingest.Position{Filters: []byte(cursor(2)), FirstAsked: before, Pages: 9, Records: 72, Requests: 11}, got.pages[1].Position)
-	if !got.pages[0].Resumed || got.pages[0].Restarted {
-		t.Error("not told that it was resumed")
-	}
-}
-
-func TestARefusedPositionStartsTheWindowAnew(t *testing.T) {
-	refuse := status(400, `{"error":true}`)
-	from := ingest.Position{Filters: []byte(cursor(1)), FirstAsked: start.Add(-time.Hour), Pages: 7, Records: 70, Requests: 9}
-
-	srv := serve(t, refuse, more(cursor(1), "1"), end("2"))
-	got := scan(t, client(t, srv.URL), day, from)
-	if got.err != nil {
-		t.Fatal(got.err)
-	}
-	same(t, "requests", []string{asks(cursor(1)), asks(first), asks(cursor(1))}, srv.bodies())
-	same(t, "records", []string{"1", "2"}, got.records)
-	same(t, "position", ingest.Position{Filters: []byte(cursor(1)), FirstAsked: start, Pages: 2, Records: 2, Requests: 3}, got.pages[1].Position)
-	for _, p := range got.pages {
-		if !p.Restarted || p.Resumed || p.Repeated {
-			t.Errorf("%+v", p)
-		}
-	}
-
-	for _, damaged := range []string{"{}", "{", `{"date":}`, "null", " "} {
-		srv := serve(t, end("1"))
-		got := scan(t, client(t, srv.URL), day, ingest.Position{Filters: []byte(damaged), Pages: 3})
-		if got.err != nil || !got.pages[0].Restarted || got.pages[0].Position.Pages != 1 {
-			t.Errorf("%q: %v", damaged, got.err)
-		}
-		same(t, "requests", []string{asks(first)}, srv.bodies())
-	}
-
-	for name, c := range map[string]struct {
-		steps []http.HandlerFunc
-		from  ingest.Position
-		want  int
-	}{
-		"once only":             {[]http.HandlerFunc{refuse}, from, 2},
-		"not from the start":    {[]http.HandlerFunc{refuse}, ingest.Position{}, 1},
-		"not after a page":      {[]http.HandlerFunc{more(cursor(2)), refuse}, from, 2},
-		"not for a bad sign-in": {[]http.HandlerFunc{status(401, "")}, from, 1},
-	} {
-		srv := serve(t, c.steps...)
-		got := scan(t, client(t, srv.URL), day, c.from)
-		var e *ingest.StatusError
-		if !errors.As(got.err, &e) || len(srv.requests()) != c.want {
-			t.Errorf("%s: %v, %d requests", name, got.err, len(srv.requests()))
-		}
 	}
 }
 
@@ -262,9 +208,6 @@ func TestACursorThatDoesNotMoveIsAskedAgain(t *testing.T) {
 	var repeated []bool
 	for _, p := range got.pages {
 		repeated = append(repeated, p.Repeated)
-		if p.Repeated && string(p.Position.Filters) != cursor(1) {
-			t.Errorf("position moved to %s", p.Position.Filters)
-		}
 	}
 	same(t, "repeated", []bool{false, true, true, true, false, false}, repeated)
 }
@@ -272,18 +215,15 @@ func TestACursorThatDoesNotMoveIsAskedAgain(t *testing.T) {
 func TestAScanThatStallsIsAnError(t *testing.T) {
 	for name, c := range map[string]struct {
 		steps []http.HandlerFunc
-		from  string
 		want  []string // cursors asked for
 	}{
-		"back to the start":       {[]http.HandlerFunc{more(first, "1")}, "", []string{first, first, first, first}},
-		"stands still":            {[]http.HandlerFunc{more(cursor(1), "1")}, "", []string{first, cursor(1), cursor(1), cursor(1), cursor(1)}},
-		"goes round":              {[]http.HandlerFunc{more(cursor(1), "1"), more(cursor(2), "1"), more(cursor(1), "1")}, "", []string{first, cursor(1), cursor(2), cursor(2), cursor(2), cursor(2)}},
-		"back to a stored cursor": {[]http.HandlerFunc{more(cursor(8), "1"), more(cursor(7), "1")}, cursor(7), []string{cursor(7), cursor(8), cursor(8), cursor(8), cursor(8)}},
-		"resumed, stands still":   {[]http.HandlerFunc{more(cursor(7), "1")}, cursor(7), []string{cursor(7), cursor(7), cursor(7), cursor(7)}},
+		"back to the start": {[]http.HandlerFunc{more(first, "1")}, []string{first, first, first, first}},
+		"stands still":      {[]http.HandlerFunc{more(cursor(1), "1")}, []string{first, cursor(1), cursor(1), cursor(1), cursor(1)}},
+		"goes round":        {[]http.HandlerFunc{more(cursor(1), "1"), more(cursor(2), "1"), more(cursor(1), "1")}, []string{first, cursor(1), cursor(2), cursor(2), cursor(2), cursor(2)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := serve(t, c.steps...)
-			got := scan(t, client(t, srv.URL), day, ingest.Position{Filters: []byte(c.from)})
+			got := scan(t, client(t, srv.URL), day)
 			var want []string
 			for _, f := range c.want {
 				want = append(want, asks(f))
@@ -323,7 +263,7 @@ func TestAPageWithoutAWordOnHowToGoOn(t *testing.T) {
 			same(t, "records", []string{"0", "1", "2"}, got.records)
 			same(t, "back-offs", seconds(1, 2, 4, 8, 16), b.clock.Sleeps())
 			last := got.pages[len(got.pages)-1]
-			if last.Last || string(last.Position.Filters) != cursor(1) || last.Position.Requests != 7 {
+			if last.Last || last.Requests != 6 {
 				t.Errorf("%+v", last)
 			}
 
@@ -354,15 +294,6 @@ func TestHasNextFalseOutweighsACursor(t *testing.T) {
 	}
 }
 
-func TestAWindowHasABoundOfPages(t *testing.T) {
-	srv := serve(t, more(cursor(1), "1"), more(cursor(2), "2"), more(cursor(3), "3"))
-	got := scan(t, client(t, srv.URL), day, ingest.Position{Filters: []byte(cursor(0)), Pages: 999_998})
-	var stalled *ingest.StalledError
-	if !errors.As(got.err, &stalled) || len(got.records) != 2 || len(srv.requests()) != 2 {
-		t.Error(got.err, got.records)
-	}
-}
-
 func TestAFailureComesAfterThePagesBeforeIt(t *testing.T) {
 	srv := serve(t, more(cursor(1), "1"), status(403, `{"detail":"Insufficient role based permission(s)"}`))
 	got := scan(t, client(t, srv.URL), day)
@@ -383,7 +314,7 @@ func TestScansOfARunCountTogether(t *testing.T) {
 	var numbers atomic.Int64
 	var got []int64
 	for range 2 {
-		for p, err := range b.Scan(t.Context(), day, ingest.Position{}, ingest.ScanOptions{Numbers: &numbers}).All() {
+		for p, err := range b.Scan(t.Context(), day, ingest.ScanOptions{Numbers: &numbers}).All() {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -411,7 +342,7 @@ func turnstile(t testing.TB, last int) (srv *api, came chan int) {
 func TestTheNextPageIsFetchedWhileTheCallerWorks(t *testing.T) {
 	srv, came := turnstile(t, 5)
 	n := 0
-	for p, err := range client(t, srv.URL).Scan(t.Context(), day, ingest.Position{}, ingest.ScanOptions{}).All() {
+	for p, err := range client(t, srv.URL).Scan(t.Context(), day, ingest.ScanOptions{}).All() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -440,7 +371,7 @@ func TestTheNextPageIsFetchedWhileTheCallerWorks(t *testing.T) {
 func TestPagesLastUntilThePageAfterNext(t *testing.T) {
 	srv, _ := turnstile(t, 6)
 	var pages []*ingest.Page
-	for p, err := range client(t, srv.URL).Scan(t.Context(), day, ingest.Position{}, ingest.ScanOptions{}).All() {
+	for p, err := range client(t, srv.URL).Scan(t.Context(), day, ingest.ScanOptions{}).All() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -470,7 +401,7 @@ func TestStoppingCancelsAndLeavesNothingBehind(t *testing.T) {
 		gone <- struct{}{}
 	})
 	b := client(t, srv.URL)
-	s := b.Scan(t.Context(), day, ingest.Position{}, ingest.ScanOptions{})
+	s := b.Scan(t.Context(), day, ingest.ScanOptions{})
 	for p, err := range s.All() {
 		if err != nil {
 			t.Fatal(err)
@@ -515,7 +446,7 @@ func TestACancelledScanSaysSo(t *testing.T) {
 				cancel()
 			}
 			var last error
-			for p, err := range client(t, srv.URL).Scan(ctx, day, ingest.Position{}, ingest.ScanOptions{}).All() {
+			for p, err := range client(t, srv.URL).Scan(ctx, day, ingest.ScanOptions{}).All() {
 				last = err
 				if err == nil && when == "work" && p.Number == 1 {
 					cancel()
@@ -532,7 +463,7 @@ func TestAPanicInTheLoopLeavesNothingBehind(t *testing.T) {
 	srv, _ := turnstile(t, 50)
 	func() {
 		defer func() { _ = recover() }()
-		for range client(t, srv.URL).Scan(t.Context(), day, ingest.Position{}, ingest.ScanOptions{}).All() {
+		for range client(t, srv.URL).Scan(t.Context(), day, ingest.ScanOptions{}).All() {
 			panic("in the loop")
 		}
 	}()
@@ -561,7 +492,7 @@ func TestScansInParallelShareOneClient(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 25 {
-				for p, err := range b.Scan(t.Context(), day, ingest.Position{}, ingest.ScanOptions{Numbers: &numbers}).All() {
+				for p, err := range b.Scan(t.Context(), day, ingest.ScanOptions{Numbers: &numbers}).All() {
 					if err != nil || len(p.Records) != 100 || string(p.Records[99]) != "1" {
 						t.Error(err)
 						return

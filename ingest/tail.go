@@ -53,9 +53,8 @@ func (t *Tail) plan(s *store.Snapshot, q Question, now time.Time) Question {
 		t.through = now.Add(-savedMargin) // nothing to go on from: the tail begins here
 		return q
 	}
-	// What was saved before the tail's beginning has been read, late or not, and
-	// what happens after it is saved after it.
-	q.Until, q.NotLate = earlier(q.Until, t.begin()), true
+	// What happens after the tail's beginning is saved after it.
+	q.Until, q.Followed = earlier(q.Until, t.begin()), t.begin()
 	return q
 }
 
