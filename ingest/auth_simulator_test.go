@@ -164,7 +164,7 @@ func noSecretIn(t testing.TB, e *entra, err error) {
 func scanAll(t *testing.T, e *entra, b *bench, limit int) (records, pages int, err error) {
 	t.Helper()
 	from, to := e.Span()
-	scan := b.Scan(t.Context(), ingest.Window{Since: from, Until: to}, ingest.Position{}, ingest.ScanOptions{Limit: limit})
+	scan := b.Scan(t.Context(), ingest.Window{Since: from, Until: to}, ingest.ScanOptions{Limit: ingest.NewPageSize(limit)})
 	for page, err := range scan.All() {
 		if err != nil {
 			return records, pages, err

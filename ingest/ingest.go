@@ -80,7 +80,8 @@ type Progress struct {
 	LeftInMinute   int // requests that the rate leaves in this minute; -1: no limit
 	Run            store.Run
 	Elapsed        time.Duration
-	Done           float64 // share of what is to be read that is behind, 0 to 1
+	Done           float64 // share of what is to be read, or of an import's bytes, that is behind, 0 to 1
+	Read, Size     int64   // bytes of an import's inputs, as they are on the disk; a Size of 0 is not known
 	Committed      bool    // a commit has just been made
 	WindowFinished bool
 	Round          int // of the tail, from 1; 0: none yet
@@ -92,8 +93,10 @@ type Summary struct {
 	Windows        int // that were begun
 	Finished       int // scanned to their end
 	Failed         []FailedWindow
-	OutsideWindow  int64 // records outside what was asked: the filter was not honoured
-	Rounds         int   // of the tail
+	NotWhole       []Shortfall // inputs of an import that did not come in whole
+	Declared       *Declared   // what became of an import's declaration, if there was one
+	OutsideWindow  int64       // records outside what was asked: the filter was not honoured
+	Rounds         int         // of the tail
 	Version        int64
 	Head           string // VERSION:SHA256 of the log; empty: nothing was committed
 	Elapsed        time.Duration

@@ -221,7 +221,7 @@ func (p *probe) tell(a *probed, answer *Answer) {
 		a.Total = "a number"
 	}
 	if page.NextQueryFilters != nil {
-		a.Cursor = shapeOf(page.NextQueryFilters)
+		a.Cursor = typesIn(page.NextQueryFilters)
 	}
 	if page.DataPresent {
 		a.page = page
@@ -372,18 +372,18 @@ func memberNames(object []byte) (names []string) {
 	return slices.Compact(names)
 }
 
-// shapeOf is JSON with types in the place of values.
-func shapeOf(text []byte) string {
+// typesIn is JSON with types in the place of values.
+func typesIn(text []byte) string {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	var v any
 	if d.Decode(&v) != nil {
 		return "no JSON"
 	}
-	return shape(v, 0)
+	return typesOf(v, 0)
 }
 
-func shape(v any, depth int) string {
+func typesOf(v any, depth int) string {
 	if depth > 6 {
 		return "..."
 	}
@@ -391,14 +391,14 @@ func shape(v any, depth int) string {
 	case map[string]any:
 		var parts []string
 		for _, name := range slices.Sorted(maps.Keys(v)) {
-			parts = append(parts, ledgerWord(name)+": "+shape(v[name], depth+1))
+			parts = append(parts, ledgerWord(name)+": "+typesOf(v[name], depth+1))
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	case []any:
 		if len(v) == 0 {
 			return "[]"
 		}
-		return "[" + shape(v[0], depth+1) + "]"
+		return "[" + typesOf(v[0], depth+1) + "]"
 	case json.Number:
 		if strings.ContainsAny(v.String(), ".eE") {
 			return "float"

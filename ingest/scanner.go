@@ -94,6 +94,8 @@ type scanner struct {
 	length  int    // of the record
 	lone    bool   // an unpaired surrogate escape was seen
 	reason  string // why the record was refused
+	place   int    // and where
+	token   bool   // it was a word, number or escape that begins there
 	objects uint64 // objects seen in all records: the stamp of each
 	learned int
 	key     []byte // an unescaped key
@@ -104,8 +106,14 @@ func (s *scanner) fail(reason string, i int) int {
 	if i >= s.length {
 		reason = "ends too early"
 	}
-	s.reason = "not JSON: " + reason + " at byte " + strconv.Itoa(i)
+	s.reason, s.place = "not JSON: "+reason+" at byte "+strconv.Itoa(i), i
 	return -1
+}
+
+// failToken is fail for a word, a number or an escape that begins at i.
+func (s *scanner) failToken(reason string, i int) int {
+	s.token = true
+	return s.fail(reason, i)
 }
 
 // space is the index of the first byte at or behind i that is no white space.
@@ -148,7 +156,7 @@ func (s *scanner) skip(i int, m *member, depth int) int {
 		}
 		end := numberEnd(s.text, i)
 		if end < 0 {
-			return s.fail("malformed number", i)
+			return s.failToken("malformed number", i)
 		}
 		return end
 	}
@@ -157,7 +165,7 @@ func (s *scanner) skip(i int, m *member, depth int) int {
 func (s *scanner) word(i int, word string) int {
 	end := i + len(word)
 	if string(s.text[i:end]) != word { // the padding is longer than any word
-		return s.fail("unexpected character", i)
+		return s.failToken("unexpected character", i)
 	}
 	return end
 }
@@ -186,13 +194,13 @@ func (s *scanner) escape(i int) int {
 	if c == 'u' {
 		r, end := escapedRune(s.text, i)
 		if end < 0 {
-			return s.fail("malformed escape", i)
+			return s.failToken("malformed escape", i)
 		}
 		s.lone = s.lone || r < 0
 		return end
 	}
 	if unescapes[c] == 0 {
-		return s.fail("malformed escape", i)
+		return s.failToken("malformed escape", i)
 	}
 	return i + 2
 }
@@ -213,7 +221,7 @@ func (s *scanner) array(i int, m *member, depth int) int {
 // index returned.
 func (s *scanner) open(i int, closing byte, depth int) (next int, more bool) {
 	if depth > maxDepth {
-		s.reason = "nested deeper than " + strconv.Itoa(maxDepth)
+		s.reason, s.place = "nested deeper than "+strconv.Itoa(maxDepth), i
 		return -1, false
 	}
 	i = s.space(i + 1)
