@@ -20,7 +20,9 @@ func statusCommand(c console) *cli.Command {
 	return &cli.Command{
 		Name:  "status",
 		Usage: "what the lake holds, whether it is at rest, and what wants attention",
-		Description: `Reads the log and changes nothing. At rest, the Parquet files in the directory are
+		Description: `Reads the log, and the times of the last 30 days' records, and changes nothing.
+Lateness is how long after an event its record was saved, by service, and, where
+ingest --follow was there, how long after that it was first fetched. At rest, the Parquet files in the directory are
 exactly the lake, for programs that read directories; while a run writes, or after
 one that died, only query and Delta readers see one whole state.`,
 		Flags: []cli.Flag{
@@ -47,7 +49,11 @@ func runStatus(ctx *cli.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	status := statusOf(s, time.Now().UTC(), ctx.Int("runs"))
+	now := c.now().UTC()
+	status := statusOf(s, now, ctx.Int("runs"))
+	if status.Lags, err = readLags(ctx.Context, ctx.String("lake"), now); err != nil {
+		return err
+	}
 	if format == "json" {
 		return writeJSON(c.out, status)
 	}
@@ -84,6 +90,7 @@ type lakeStatus struct {
 	Asked        bool             `json:"asked"` // anything was ever asked for
 	Runs         []store.Run      `json:"runs"`  // the last ones, newest first
 	AllRuns      int              `json:"runs_in_all"`
+	Lags         []serviceLags    `json:"lags"` // of the last 30 days, by service
 }
 
 type tableStatus struct {
@@ -192,6 +199,7 @@ func (s *lakeStatus) text(lake string) string {
 	line("revisions", "%s", s.Revisions.text())
 	line("quarantine", "%s", s.Quarantine.text())
 	line("coverage", "%s", s.coverage())
+	b.WriteString(lagsText(s.Lags))
 	for i, r := range s.Runs {
 		name := ""
 		if i == 0 {
