@@ -145,9 +145,7 @@ func (c *chaos) program(args ...string) *exec.Cmd {
 }
 
 func (c *chaos) follow() *exec.Cmd {
-	cmd := c.program("ingest", "--url", c.url, "--follow", "--every", chaosEvery.String(), "--since", c.since.Format(time.RFC3339))
-	cmd.Path, cmd.Args[0] = fastPath(c.t), fastProgram
-	return cmd
+	return c.program("ingest", "--url", c.url, "--follow", "--every", chaosEvery.String(), "--since", c.since.Format(time.RFC3339))
 }
 
 // pause is a random time of up to n rounds, by the fast clock.
@@ -340,13 +338,4 @@ func (c *chaos) report(text string) string {
 Made by `+"`make chaos-long`"+` on %s, at commit %s, on %s/%s with %d cores and %s of memory, seed %d.
 
 %s`, time.Now().UTC().Format(time.DateOnly), commitOf(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), memoryOf(), c.seed, text)
-}
-
-func fastPath(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath(fastProgram)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
 }

@@ -40,9 +40,13 @@ func (c fastClock) Sleep(ctx context.Context, d time.Duration) error {
 	return ingest.SystemClock().Sleep(ctx, time.Duration(float64(d)/c.speed)+time.Microsecond)
 }
 
-// fastMain is main with the clock of the environment.
-func fastMain() {
-	clock, err := parseFastClock(os.Getenv(fastClockVariable))
+// testedMain is main, with the clock of the environment if there is one.
+func testedMain() {
+	text := os.Getenv(fastClockVariable)
+	if text == "" {
+		main()
+	}
+	clock, err := parseFastClock(text)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, fastClockVariable, err)
 		os.Exit(exitUsage)
@@ -53,6 +57,9 @@ func fastMain() {
 	})
 }
 
-// fastProgram is the name under which the test binary is the program with a
-// fast clock.
-const fastProgram = "mdcalake-fast"
+// clockAt is a clock of the usual speed that shows a time now, for a service
+// whose clock was set: the program must not think that its records are from long
+// ago.
+func clockAt(now time.Time) string {
+	return fastClockVariable + "=" + fastClock{began: time.Now(), shows: now, speed: 1}.String()
+}

@@ -249,7 +249,7 @@ func (c *campaign) strike(args []string, p point, b blow) (hit bool) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	cmd := command(c.dir, nil, append(args, "--lake", c.lake)...)
+	cmd := c.command(append(args, "--lake", c.lake)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	hit, seen, err := strike(cmd, w, p, func() error { return b.do(c, cmd.Process) })
@@ -357,9 +357,14 @@ func (c *campaign) verify(lake string) (stdout, stderr string, code int) {
 }
 
 // run lets the program come to its end.
+// command is the program with the service's clock.
+func (c *campaign) command(args ...string) *exec.Cmd {
+	return command(c.dir, []string{clockAt(time.UnixMilli(c.now.Load()))}, args...)
+}
+
 func (c *campaign) run(args ...string) (stdout, stderr string, code int) {
 	c.t.Helper()
-	cmd := command(c.dir, nil, args...)
+	cmd := c.command(args...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	var exit *exec.ExitError
@@ -415,7 +420,7 @@ func (c *campaign) finish(verb killedVerb, args []string) {
 // whole ingests all that the service has.
 func (c *campaign) whole(lake string) {
 	c.t.Helper()
-	c.ended([]string{"ingest", "--url", c.url, "--rate", "0", "--lake", lake,
+	c.ended([]string{"ingest", "--url", c.url, "--rate", "0", "--lake", lake, "--again",
 		"--since", campaignStart.Format(time.DateOnly), "--until", c.today().AddDate(0, 0, 1).Format(time.DateOnly)})
 }
 

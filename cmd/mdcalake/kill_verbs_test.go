@@ -76,7 +76,8 @@ func grows(before, after *holding) error {
 	return nil
 }
 
-// ingestLine asks for the last days, or for all; mostly for all services.
+// ingestLine asks for the last days, or for all; mostly for all services, and
+// mostly also for what has been read.
 func ingestLine(c *campaign) ([]string, int) {
 	today := c.today()
 	since := today.AddDate(0, 0, -c.rng.IntN(6))
@@ -86,6 +87,9 @@ func ingestLine(c *campaign) ([]string, int) {
 	until := today.AddDate(0, 0, 1)
 	args := []string{"ingest", "--url", c.url, "--rate", "0", "--since", since.Format(time.DateOnly), "--until", until.Format(time.DateOnly),
 		"--page-size", strconv.Itoa([]int{7, 40, 200, 5000}[c.rng.IntN(4)])}
+	if c.rng.IntN(3) > 0 {
+		args = append(args, "--again")
+	}
 	if c.rng.IntN(4) == 0 {
 		args = append(args, "--service", strconv.FormatInt(campaignServices[c.rng.IntN(len(campaignServices))], 10))
 	}

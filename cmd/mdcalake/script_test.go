@@ -40,13 +40,14 @@ import (
 const canary = "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00"
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"mdcalake": main, fastProgram: fastMain})
+	testscript.Main(m, map[string]func(){"mdcalake": testedMain})
 }
 
 // TestScripts runs the program as a person uses it. Beside testscript's own,
 // scripts have these commands:
 //
-//	sim [flags]            start mdcasim (on the port it had before, if any); sets $URL and $MDCALAKE_URL
+//	sim [flags]            start mdcasim (on the port it had before, if any); sets $URL and $MDCALAKE_URL,
+//	                       and with --now mdcalake's clock
 //	simstop                end it
 //	exits CODE CMD...      run CMD, which must exit with CODE
 //	refuses CODE ARGS...   mdcalake ARGS must exit with CODE, say one sentence and a hint on
@@ -281,6 +282,13 @@ func cmdSim(ts *testscript.TestScript, _ bool, args []string) {
 	u, err := url.Parse(strings.TrimSpace(line))
 	ts.Check(err)
 	s.address = u.Host
+	ts.Setenv(fastClockVariable, "")
+	if i := slices.Index(args, "--now"); i >= 0 {
+		now, err := time.Parse(time.RFC3339, args[i+1])
+		ts.Check(err)
+		_, clock, _ := strings.Cut(clockAt(now), "=")
+		ts.Setenv(fastClockVariable, clock)
+	}
 	ts.Setenv("URL", u.String())
 	ts.Setenv("MDCALAKE_URL", u.String())
 }

@@ -77,7 +77,11 @@ func program(t *testing.T, env []string, args ...string) *exec.Cmd {
 	}
 	cmd := exec.Command(self)
 	cmd.Args = append([]string{"mdcalake"}, args...)
-	cmd.Env = append(append(os.Environ(), "MDCALAKE_TOKEN="+canary), env...)
+	now, err := time.Parse(time.RFC3339, truthNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Env = append(append(os.Environ(), "MDCALAKE_TOKEN="+canary, clockAt(now)), env...)
 	return cmd
 }
 
@@ -175,9 +179,9 @@ func TestTheLakeHoldsTheTruth(t *testing.T) {
 		isWhole(t, lake, current, revised)
 		readsTheSame(t, lake)
 		before := treeOf(t, filepath.Join(lake, "activities"))
-		out := mustIngest(t, url, lake)
-		if !strings.Contains(out, ": 0 new, ") {
-			t.Errorf("the second ingest says: %s", out)
+		again, err := program(t, nil, append(ingestArgs(url, lake), "--again")...).CombinedOutput()
+		if out := string(again); err != nil || !strings.Contains(out, ": 0 new, ") || strings.Contains(out, " 0 duplicates") {
+			t.Errorf("the second ingest says: %s (%v)", out, err)
 		}
 		isWhole(t, lake, current, revised)
 		if after := treeOf(t, filepath.Join(lake, "activities")); after != before {
@@ -186,9 +190,9 @@ func TestTheLakeHoldsTheTruth(t *testing.T) {
 	})
 	t.Run("after kill -9 in the middle, again and again", func(t *testing.T) {
 		lake := filepath.Join(t.TempDir(), "lake")
-		kills := []int{2, 7, 9, 5} // commits after which it is killed, of 31 in all
+		kills := []int{4, 12, 20, 9} // windows and commits after which it is killed
 		if *truthRecords == 0 {
-			kills = []int{1, 1, 2, 1} // of 7
+			kills = []int{1, 3, 2, 1}
 		}
 		for _, lines := range kills {
 			killedAfter(t, url, lake, lines)
@@ -213,10 +217,10 @@ func TestTheLakeHoldsTheTruth(t *testing.T) {
 }
 
 // killedAfter runs an ingest and kills it when it has said so many lines: one
-// comes with each commit.
+// comes with each window and with each commit.
 func killedAfter(t *testing.T, url, lake string, lines int) {
 	t.Helper()
-	cmd := program(t, nil, ingestArgs(url, lake)...)
+	cmd := program(t, nil, append(ingestArgs(url, lake), "--verbose")...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
