@@ -7,8 +7,9 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 20s
 RECORDS     ?= 205000
 MEMORY      ?= 50000000
+CHAOS       ?= 100000
 
-.PHONY: build test check race bench fuzz golden truth crash kill kill-long memory lint demo interop clean
+.PHONY: build test check race bench fuzz golden truth crash kill kill-long chaos chaos-long memory lint demo interop clean
 
 ## build: the two programs, into .build
 build:
@@ -45,13 +46,22 @@ kill-long:
 	mkdir -p testdata/results
 	$(GO) test ./cmd/mdcalake -run TestKilledAtAnyPoint -timeout 2h -v -kill.rounds=200 -kill.result=$(CURDIR)/testdata/results/kill.md
 
+## chaos: a month of a tenant in all kinds of trouble, followed by a program that is killed now and then; CHAOS records
+chaos:
+	$(GO) test ./cmd/mdcalake -run TestChaos -timeout 40m -v -chaos.records=$(CHAOS)
+
+## chaos-long: the same with a million; the result is kept
+chaos-long:
+	mkdir -p testdata/results
+	$(GO) test ./cmd/mdcalake -run TestChaos -timeout 6h -v -chaos.records=1000000 -chaos.result=$(CURDIR)/testdata/results/chaos.md
+
 ## memory: beside a lake of 50 million records; hours. MEMORY=5000000 is a tenth of it; the result is kept
 memory:
 	mkdir -p testdata/results
 	$(GO) test ./cmd/mdcalake -run TestMemoryDoesNotGrowWithTheLake -timeout 12h -v -memory.records=$(MEMORY) -memory.result=$(CURDIR)/testdata/results/memory.md
 
 ## check: everything that must hold
-check: lint race crash truth kill
+check: lint race crash truth kill chaos
 
 ## fuzz: each fuzzer for FUZZTIME
 fuzz:
