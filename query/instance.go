@@ -60,6 +60,9 @@ func openInstance(ctx context.Context, l limits) (*instance, error) {
 	in.db.SetMaxOpenConns(1)
 	fail := func(err error) (*instance, error) {
 		in.close()
+		if ctx.Err() != nil {
+			return nil, cancelled(ctx, "") // the time that a statement may take counts from here
+		}
 		return nil, fmt.Errorf("start DuckDB: %w", err)
 	}
 	if in.conn, err = in.db.Conn(ctx); err != nil {

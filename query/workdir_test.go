@@ -1,10 +1,13 @@
 package query_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"mdcalake/query"
 )
@@ -131,6 +134,25 @@ func TestOpenRefuses(t *testing.T) {
 			e.Close()
 			t.Errorf("%+v is opened", c.o)
 		} else if !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, want %q", err, c.want)
+		}
+	}
+}
+
+// The time that a statement may take can end while DuckDB starts.
+func TestOpenIsInterrupted(t *testing.T) {
+	lake := newLake(t, t.TempDir(), 0)
+	late, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer cancel()
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	for _, c := range []struct {
+		ctx  context.Context
+		want string
+	}{{late, "longer than it may"}, {stopped, "interrupted"}} {
+		_, err := query.Open(c.ctx, query.Options{Snapshot: lake, TempDir: t.TempDir()})
+		var e *query.Error
+		if !errors.As(err, &e) || e.Kind != query.Cancelled || !strings.Contains(e.Explain(), c.want) {
 			t.Errorf("%v, want %q", err, c.want)
 		}
 	}
