@@ -464,6 +464,7 @@ func (r *run) end(ctx context.Context, e event) {
 		r.inARow++
 	}
 	var unreachable *UnreachableError
+	var stalled *StalledError
 	switch {
 	case r.final(g, err):
 		r.fault = err
@@ -477,7 +478,7 @@ func (r *run) end(ctx context.Context, e event) {
 		r.warnOnce("unreachable", fmt.Sprintf("the API cannot be reached, the next round tries again: %v", err))
 	case r.inARow >= maxFailures && r.o.Tail == nil:
 		r.fault = fmt.Errorf("%d windows in a row could not be read, the last one: %w", r.inARow, err)
-	case g.tail != nil:
+	case g.tail != nil && !errors.As(err, &stalled):
 		g.tail.ended(g, err) // the next round reads it again
 		r.warnOnce("tail", fmt.Sprintf("%s could not be read, the next round tries again: %v", g.window, err))
 	default:
@@ -490,6 +491,7 @@ func (r *run) end(ctx context.Context, e event) {
 func (r *run) failed(g *reading, err error) {
 	again, failed := g.afterFailure(err)
 	r.agenda.urgent(again...)
+	g.tail.divided(len(again))
 	for _, w := range failed {
 		r.summary.Failed = append(r.summary.Failed, FailedWindow{Window: w, Err: err})
 		r.o.Warn(fmt.Sprintf("window %s is not whole: %v", w, err))

@@ -188,7 +188,7 @@ func (g *reading) afterFailure(err error) (again []task, failed []Window) {
 		since, attempt = from, 0 // it came on
 	}
 	retry := func(w Window, attempt int) {
-		again = append(again, task{window: w, archived: g.archived, why: g.why, attempt: attempt})
+		again = append(again, task{window: w, archived: g.archived, tail: g.tail, why: g.why, attempt: attempt})
 	}
 	var stalled *StalledError
 	var status *StatusError
@@ -199,14 +199,14 @@ func (g *reading) afterFailure(err error) (again []task, failed []Window) {
 	switch {
 	case stalled != nil && (inOrder || one):
 		// More records in one millisecond than a page holds: inside of it the scan
-		// runs along save time, and there it has to give up.
+		// runs along the other time. Where that one fills a page, too, it has to give
+		// up.
 		at := later(since, g.reached)
-		full := left.part(at, at.Add(time.Millisecond))
-		if full.sortField() == SortDate {
-			full.SortField = SortCreated
-			retry(full, attempt)
-		} else {
+		full := left.part(at, at.Add(time.Millisecond)).other()
+		if from, to := full.along(); !from.IsZero() && !to.IsZero() && !from.Add(time.Millisecond).Before(to) {
 			failed = append(failed, full)
+		} else {
+			retry(full, attempt)
 		}
 		if rest := left.part(at.Add(time.Millisecond), until); until.IsZero() || at.Add(time.Millisecond).Before(until) {
 			retry(rest, 0)

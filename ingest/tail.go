@@ -159,20 +159,33 @@ func (t *Tail) ended(g *reading, err error) {
 	if t == nil {
 		return
 	}
-	t.reading--
 	if err != nil {
 		t.spoiled = true
-		return
-	}
-	if g.window.CreatedUntil.IsZero() {
+	} else if g.window.CreatedUntil.IsZero() {
 		t.complete = g.asked.Add(-savedMargin)
 	}
-	if t.reading == 0 && !t.spoiled && t.complete.After(t.through) {
-		t.through, t.known = t.complete, t.began
-		for hash, saved := range t.seen { // what no later round will see again
-			if saved.Before(t.begin()) {
-				delete(t.seen, hash)
-			}
+	t.oneLess()
+}
+
+// divided puts the parts of a window in its place. What of it is given up is in
+// the ledger; the round goes on behind it.
+func (t *Tail) divided(parts int) {
+	if t != nil {
+		t.reading += parts
+		t.oneLess()
+	}
+}
+
+// oneLess ends the round with its last window.
+func (t *Tail) oneLess() {
+	t.reading--
+	if t.reading > 0 || t.spoiled || !t.complete.After(t.through) {
+		return
+	}
+	t.through, t.known = t.complete, t.began
+	for hash, saved := range t.seen { // what no later round will see again
+		if saved.Before(t.begin()) {
+			delete(t.seen, hash)
 		}
 	}
 }

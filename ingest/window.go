@@ -58,6 +58,16 @@ func (w Window) part(since, until time.Time) Window {
 	return w
 }
 
+// other is the same window, scanned along the other time.
+func (w Window) other() Window {
+	if w.sortField() == SortCreated {
+		w.SortField = SortDate
+	} else {
+		w.SortField = SortCreated
+	}
+	return w
+}
+
 func (w Window) String() string {
 	between := func(since, until time.Time) string {
 		text := func(t time.Time) string {
