@@ -468,6 +468,9 @@ func (r *run) end(ctx context.Context, e event) {
 	switch {
 	case r.final(g, err):
 		r.fault = err
+		if r.pages.Load() > 0 && g.tail == nil {
+			r.giveUp(g, g.left(), err)
+		}
 	case r.o.Tail != nil && errors.As(err, &unreachable):
 		// The network will come back; until the next round nothing is asked.
 		g.tail.ended(g, err)
@@ -495,13 +498,18 @@ func (r *run) failed(g *reading, err error) {
 	for _, w := range failed {
 		r.summary.Failed = append(r.summary.Failed, FailedWindow{Window: w, Err: err})
 		r.o.Warn(fmt.Sprintf("window %s is not whole: %v", w, err))
-		if g.asked.IsZero() {
-			g.asked = r.now()
-		}
-		c := g.claim(w, r.facts.RunID)
-		c.failure = ledgerReason(w, err)
-		r.batch.Coverage = append(r.batch.Coverage, c.rectangles()...)
+		r.giveUp(g, w, err)
 	}
+}
+
+// giveUp notes in the ledger that a part of a window could not be read.
+func (r *run) giveUp(g *reading, part Window, err error) {
+	if g.asked.IsZero() {
+		g.asked = r.now()
+	}
+	c := g.claim(part, r.facts.RunID)
+	c.failure = ledgerReason(part, err)
+	r.batch.Coverage = append(r.batch.Coverage, c.rectangles()...)
 }
 
 // final tells errors that end the run from those that only spoil a window. A
