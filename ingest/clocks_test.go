@@ -69,7 +69,7 @@ func TestARunAheadOfTheServersClock(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	s := w.mustRun(func(o *ingest.Options) { o.Since, o.Until = midnight.AddDate(0, 0, 1), midnight.AddDate(0, 0, 9) })
-	if !s.FutureOfServer || s.Run.Outcome != "complete" || s.Windows != 1 || len(read(t, w.dir).snapshot.Coverage) != 0 {
+	if !s.FutureOfServer || s.Run.Outcome != "complete" || s.Windows != 1 || len(snapshot(t, w.dir).Coverage) != 0 {
 		t.Errorf("%+v", s)
 	}
 }

@@ -45,14 +45,20 @@ type contents struct {
 	activities, revisions, quarantine []row
 }
 
-func read(t testing.TB, dir string) contents {
+// snapshot is what a lake says of itself.
+func snapshot(t testing.TB, dir string) *store.Snapshot {
 	t.Helper()
 	l, err := store.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	c := contents{snapshot: l.Snapshot()}
+	return l.Snapshot()
+}
+
+func read(t testing.TB, dir string) contents {
+	t.Helper()
+	c := contents{snapshot: snapshot(t, dir)}
 	rows := func(files []store.File) (out []row) {
 		for _, f := range files {
 			err := store.ReadRows(context.Background(), filepath.Join(c.snapshot.Root, filepath.FromSlash(f.Path)), func(r *store.Row) error {

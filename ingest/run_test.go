@@ -57,8 +57,8 @@ func TestARunBringsTheWholeTruth(t *testing.T) {
 	if again.Run.Added != 0 || again.Run.Quarantined != 0 || again.Run.Revisions != 0 || again.Run.Records != again.Run.Duplicates || again.Run.Records < run.Added {
 		t.Errorf("%+v", again)
 	}
-	if len(got.quarantine) == 0 || len(read(t, w.dir).snapshot.Seen) != len(got.quarantine) {
-		t.Errorf("%d bad records were seen again, of %d", len(read(t, w.dir).snapshot.Seen), len(got.quarantine))
+	if len(got.quarantine) == 0 || len(snapshot(t, w.dir).Seen) != len(got.quarantine) {
+		t.Errorf("%d bad records were seen again, of %d", len(snapshot(t, w.dir).Seen), len(got.quarantine))
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // of the rate: windows side by side use all of it.
 func TestTheRateIsKeptBusy(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		b := newBubble(t, simulator.Options{Seed: 5, Start: now.AddDate(0, 0, -20), End: now.AddDate(0, 0, -1), Count: 6000, RatePerMinute: 30})
+		b := newBubble(t, simulator.Options{Seed: 5, Start: now.AddDate(0, 0, -20), End: now.AddDate(0, 0, -1), Count: 3000, RatePerMinute: 30})
 		b.took, b.rate = 8*time.Second, 28
 		began := time.Now()
 		s, err := b.run(t.Context(), now.AddDate(0, 0, -20), func(o *ingest.Options) { o.PageSize = 10; o.Until = now.AddDate(0, 0, -1) })
@@ -27,7 +27,7 @@ func TestTheRateIsKeptBusy(t *testing.T) {
 		if took > forced*100/95 || stats.Throttled > 0 {
 			t.Errorf("%d requests took %v, the rate forces %v", stats.Requests, took, forced)
 		}
-		if least := (6000 + 9) / 10; stats.Requests > least*105/100+2*s.Windows {
+		if least := (3000 + 9) / 10; stats.Requests > least*105/100+2*s.Windows {
 			t.Errorf("%d requests for %d pages and %d windows", stats.Requests, least, s.Windows)
 		}
 	})

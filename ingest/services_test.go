@@ -24,9 +24,9 @@ func TestServicesAndFiltersAreInTheLedger(t *testing.T) {
 	oneDay := since().AddDate(0, 0, 1)
 	complete := []string{"complete 11-18T00:00..11-19T00:00"}
 	s := w.mustRun(func(o *ingest.Options) { o.Until, o.Services = oneDay, []int64{20893, 11161, 20893} })
-	same(t, "services", []int64{11161, 20893}, read(t, w.dir).snapshot.CoverageServices())
+	same(t, "services", []int64{11161, 20893}, snapshot(t, w.dir).CoverageServices())
 	for _, service := range []int64{11161, 20893} {
-		same(t, "coverage of a service", complete, states(read(t, w.dir).snapshot.CoverageOf(&service, time.Time{}, time.Time{})))
+		same(t, "coverage of a service", complete, states(snapshot(t, w.dir).CoverageOf(&service, time.Time{}, time.Time{})))
 	}
 	if first := w.sim.Stats().Log[0].Filters; !strings.Contains(first, `"service":{"eq":[11161,20893]}`) {
 		t.Error(first)
@@ -53,13 +53,13 @@ func TestServicesAndFiltersAreInTheLedger(t *testing.T) {
 
 	filter := `{"service":{"eq":[20893]}}`
 	w.mustRun(func(o *ingest.Options) { o.Until, o.Filter = oneDay, []byte(" "+filter+"\n") })
-	coverage := read(t, w.dir).snapshot.Coverage
+	coverage := snapshot(t, w.dir).Coverage
 	if r := coverage[len(coverage)-1]; r.State != "filtered" || !regexp.MustCompile(`^service eq sha256:[0-9a-f]{32}$`).MatchString(r.Filter) || r.Service != nil {
 		t.Errorf("%+v", r)
 	}
 	for i, none := range []string{"{}", " ", "{ }"} {
 		s := w.mustRun(func(o *ingest.Options) { o.Until, o.Filter = oneDay, []byte(none) })
-		coverage := read(t, w.dir).snapshot.Coverage
+		coverage := snapshot(t, w.dir).Coverage
 		if r := coverage[len(coverage)-1]; r.State != "complete" || r.Filter != "" || r.Service != nil || s.NothingToDo != (i > 0) {
 			t.Errorf("filter %q: %+v", none, r)
 		}
@@ -93,7 +93,7 @@ func TestAFilterLeavesNoNameInTheLake(t *testing.T) {
 	}
 	w.mustRun(ask)
 	truth(t, w.dir, w.sim.Expected())
-	for _, r := range read(t, w.dir).snapshot.Coverage {
+	for _, r := range snapshot(t, w.dir).Coverage {
 		if r.State != "filtered" || !regexp.MustCompile(`^user.username neq sha256:[0-9a-f]{32}$`).MatchString(r.Filter) {
 			t.Errorf("%s, filter %q", r.State, r.Filter)
 		}
@@ -154,7 +154,7 @@ func TestServicesOfDifferentCoverageAreAskedTogetherWhereTheyCan(t *testing.T) {
 	}
 	same(t, "services asked for", []string{"11161", "both"}, asked)
 	for _, service := range []int64{20893, 11161} {
-		same(t, "coverage of a service", []string{"complete 11-18T00:00..11-20T00:00"}, states(read(t, w.dir).snapshot.CoverageOf(&service, time.Time{}, time.Time{})))
+		same(t, "coverage of a service", []string{"complete 11-18T00:00..11-20T00:00"}, states(snapshot(t, w.dir).CoverageOf(&service, time.Time{}, time.Time{})))
 	}
 	var want int
 	for p := range w.sim.ExpectedBetween(day(0), day(2)) {

@@ -232,6 +232,7 @@ func (t *Tail) rounds(ctx context.Context, clock Clock) *rounds {
 	if t == nil {
 		return nil
 	}
+	t.reading = 0 // a round that the last run did not end is begun anew
 	now := clock.Now()
 	r := &rounds{tail: t, clock: clock, next: now, end: now.Add(t.For), wake: make(chan struct{}, 1)}
 	r.arm(ctx)

@@ -176,10 +176,19 @@ func (s span) String() string {
 func (w *world) asked() (all []span) {
 	for _, r := range w.sim.Stats().Log {
 		var f struct {
-			Date struct{ Gte, Lte int64 }
+			Date struct {
+				Gte, Lte int64
+				Range    []struct{ Start, End int64 } // of the archived route
+			}
+		}
+		if r.Filters == "" {
+			continue // it failed before it was looked at
 		}
 		if err := json.Unmarshal([]byte(r.Filters), &f); err != nil {
 			w.t.Fatal(err)
+		}
+		if len(f.Date.Range) == 1 {
+			f.Date.Gte, f.Date.Lte = f.Date.Range[0].Start, f.Date.Range[0].End
 		}
 		all = append(all, span{time.UnixMilli(f.Date.Gte).UTC(), time.UnixMilli(f.Date.Lte + 1).UTC()})
 	}
@@ -212,7 +221,7 @@ func (w *world) count(since, until time.Time) (n int64) {
 // stretches are the folded coverage of all services at once.
 func stretches(t testing.TB, dir string) []store.Stretch {
 	t.Helper()
-	return read(t, dir).snapshot.CoverageOf(nil, time.Time{}, time.Time{})
+	return snapshot(t, dir).CoverageOf(nil, time.Time{}, time.Time{})
 }
 
 // coverage tells the stretches of the folded ledger by their states alone.
