@@ -210,8 +210,8 @@ func (c *chaos) followUntil(rounds int, later time.Duration) {
 	}
 }
 
-// followToEnd lets the program do what is left, and stops it as a service is
-// stopped. It answers what it said.
+// followToEnd lets the program do what is left, and a few quiet rounds, and stops
+// it as a service is stopped. It answers what it said.
 func (c *chaos) followToEnd() string {
 	c.t.Helper()
 	cmd := c.follow()
@@ -220,7 +220,13 @@ func (c *chaos) followToEnd() string {
 	if err := cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
-	c.clock.Sleep(context.Background(), 4*chaosEvery)
+	const mostRounds = 2000
+	for quiet, rounds := 0, 0; quiet < 3 && rounds < mostRounds; rounds++ {
+		c.clock.Sleep(context.Background(), chaosEvery)
+		if quiet++; len(c.holes()) > 0 {
+			quiet = 0
+		}
+	}
 	cmd.Process.Signal(syscall.SIGTERM)
 	if err := cmd.Wait(); err != nil && cmd.ProcessState.ExitCode() != exitPartial {
 		c.t.Fatalf("the last run: %v\n%s", err, stderr.String())
@@ -295,11 +301,18 @@ func (c *chaos) equals(truth chaosTruth) {
 // complete: the ledger says that everything that was asked for has been read.
 func (c *chaos) complete() {
 	c.t.Helper()
+	for _, hole := range c.holes() {
+		c.t.Errorf("a hole: %s", hole)
+	}
+}
+
+// holes are what the ledger says is missing.
+func (c *chaos) holes() []json.RawMessage {
+	c.t.Helper()
 	until := time.Unix(0, c.stop.Load()).Add(-3 * time.Minute)
 	out, err := c.program("coverage", "-o", "json", "--since", c.since.Format(time.RFC3339), "--until", until.Format(time.RFC3339)).Output()
 	if err != nil {
-		c.t.Errorf("coverage: %v", err)
-		return
+		c.t.Fatalf("coverage: %v", err)
 	}
 	var ledger struct {
 		Holes []json.RawMessage `json:"holes"`
@@ -307,9 +320,7 @@ func (c *chaos) complete() {
 	if err := json.Unmarshal(out, &ledger); err != nil {
 		c.t.Fatal(err)
 	}
-	for _, hole := range ledger.Holes {
-		c.t.Errorf("a hole: %s", hole)
-	}
+	return ledger.Holes
 }
 
 // contrast lets the plain client read the same from the same service, troubles
