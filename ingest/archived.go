@@ -78,7 +78,7 @@ func (a *archivedScan) page(since, until time.Time, skip int) (archivedPageInfo,
 	answer, requests, err := a.client.ask(a.ctx, ask{url: a.client.archived, body: a.request(since, until, skip), most: a.client.options.MaxBody, soon: true}, listable)
 	if err != nil {
 		answer.Release()
-		a.g.requests += int64(requests)
+		a.g.requests.Add(int64(requests))
 		return archivedPageInfo{}, err
 	}
 	p := answer.Page

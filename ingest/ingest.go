@@ -435,7 +435,7 @@ func (r *run) commitOnTheWay(ctx context.Context, g *reading) {
 func (r *run) end(ctx context.Context, e event) {
 	g := e.from
 	delete(r.reading, g)
-	r.requests += g.requests
+	r.requests += g.requests.Load()
 	err := e.err
 	if err == nil {
 		err = g.unwelcome
@@ -662,7 +662,7 @@ func (r *run) commit(ctx context.Context) error {
 func (r *run) sent() int64 {
 	n := r.requests
 	for g := range r.reading {
-		n += g.requests
+		n += g.requests.Load()
 	}
 	return n
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"mdcalake/store"
@@ -26,7 +27,7 @@ type reading struct {
 	asked     time.Time // see claim
 	pages     int64
 	records   int64
-	requests  int64
+	requests  atomic.Int64 // both count: those that no page has counted are known to this goroutine alone
 	bytes     int64
 	reached   time.Time // the greatest time of a record inside the window, along the scan; zero: none yet
 	inside    int64     // records inside the window
@@ -70,7 +71,7 @@ func (g *reading) walk(ctx context.Context, c *Client, o ScanOptions, events cha
 	for first, empty := true, 0; ; first = false {
 		before, known := g.reached, g.inside
 		sent, err := g.scan(ctx, c.Scan(ctx, w, o), events)
-		g.requests += sent
+		g.requests.Add(sent)
 		if err != nil {
 			return err
 		}
@@ -122,7 +123,7 @@ func (g *reading) note(p *Page, t tally, offset time.Duration) {
 	}
 	g.pages++
 	g.records += int64(len(p.Records))
-	g.requests += p.Requests
+	g.requests.Add(p.Requests)
 	g.bytes += int64(len(p.Body))
 	g.unasked += t.outside
 	g.inside += int64(t.inside)
@@ -158,11 +159,12 @@ func (g *reading) claims(runID string, done bool) []store.Rectangle {
 
 // claim is a claim of a part of the window, with all that was not counted yet.
 func (g *reading) claim(part Window, runID string) claim {
+	requests := g.requests.Load()
 	c := claim{
 		window: part, archived: g.archived, asked: g.asked, runID: runID,
-		records: g.records - g.counted.records, requests: g.requests - g.counted.requests,
+		records: g.records - g.counted.records, requests: requests - g.counted.requests,
 	}
-	g.counted = counts{g.records, g.requests}
+	g.counted = counts{g.records, requests}
 	return c
 }
 

@@ -178,6 +178,67 @@ func TestClaimsHoldInTrouble(t *testing.T) {
 	}
 }
 
+// A service that gives the last third of a window first, then the first one, then
+// the middle. What has come by a stop is not all that lies before its last record.
+func TestPagesInNoOrder(t *testing.T) {
+	t.Parallel()
+	thirds := [...]int64{2, 0, 1}
+	for n := range 5 {
+		t.Run(fmt.Sprint("stopped after page ", n), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			w.serveBy(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				var asked struct {
+					Filters struct {
+						Date struct{ Gte, Lte int64 }
+						Part int
+					}
+				}
+				if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+					t.Error(err)
+				}
+				f := asked.Filters
+				length := (f.Date.Lte + 1 - f.Date.Gte) / 3
+				from := f.Date.Gte + thirds[f.Part]*length
+				to := from + length - 1
+				if thirds[f.Part] == 2 {
+					to = f.Date.Lte
+				}
+				r.Body = io.NopCloser(strings.NewReader(fmt.Sprintf(`{"filters":{"date":{"gte":%d,"lte":%d}},"isScan":true,"limit":5000,"sortField":"date","sortDirection":"asc"}`, from, to)))
+				rec := httptest.NewRecorder()
+				w.sim.ServeHTTP(rec, r)
+				body := rec.Body.String()
+				if f.Part+1 < len(thirds) {
+					more := fmt.Sprintf(`"hasNext":true,"nextQueryFilters":{"date":{"gte":%d,"lte":%d},"part":%d}`, f.Date.Gte, f.Date.Lte, f.Part+1)
+					body = strings.Replace(body, `"hasNext":false`, more, 1)
+				}
+				rw.Header().Set("Date", rec.Header().Get("Date"))
+				io.WriteString(rw, body)
+			}))
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			pages := 0
+			_, err := w.run(ctx, func(o *ingest.Options) {
+				o.Progress = func(ingest.Progress) {
+					if pages++; pages == n {
+						cancel()
+					}
+				}
+			})
+			if (n > 0) != errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			if n != 1 { // of one page alone nobody can see that it is not the first
+				claimsHold(t, w.dir, w.sim)
+			}
+			if n == 0 {
+				truth(t, w.dir, w.sim.Expected())
+				same(t, "coverage", whole, coverage(t, w.dir))
+			}
+		})
+	}
+}
+
 // More records in one millisecond than a page holds, all saved in another one:
 // no order tells them apart. That millisecond is not whole, and says so.
 func TestAMillisecondThatCannotBeRead(t *testing.T) {
