@@ -34,6 +34,8 @@ type reading struct {
 	last      int       // records of the last page
 	fullest   int       // and of the largest one with more behind it
 	disorder  bool      // pages did not come in order: reached says nothing of what is before it
+	repeated  bool      // the cursor of the last page did not move: the next one may begin where it began
+	before    time.Time // reached, before the question of the last page was first asked
 	unasked   int64     // records outside of the window
 	claimed   time.Time // along the scan: everything before is in a commit's ledger
 	counted   counts    // of what was claimed
@@ -85,10 +87,17 @@ func (g *reading) walk(ctx context.Context, c *Client, o ScanOptions, events cha
 			}
 			return nil
 		}
-		if !g.reached.IsZero() {
-			_, until := w.along()
-			w = w.part(g.reached, until)
+		// What has come up since the window was first asked for is the next one's: a
+		// busy service would bring something new at every look.
+		since, until := w.along()
+		since = later(since, g.reached)
+		if asked := g.asked.Truncate(time.Millisecond); until.IsZero() || asked.Before(until) {
+			until = asked
 		}
+		if !since.Before(until) {
+			return nil
+		}
+		w = w.part(since, until)
 	}
 }
 
@@ -96,16 +105,19 @@ func (g *reading) walk(ctx context.Context, c *Client, o ScanOptions, events cha
 // counted.
 func (g *reading) scan(ctx context.Context, s *Scan, events chan<- event) (sent int64, err error) {
 	counted := int64(0)
-	for page, err := range s.All() {
-		if err != nil {
-			return s.Sent() - counted, err
+	for page, fault := range s.All() {
+		if err = fault; err == nil {
+			counted += page.Requests
+			err = g.hand(page, events)
 		}
-		counted += page.Requests
-		if err := g.hand(page, events); err != nil {
-			return s.Sent() - counted, err
+		if err != nil {
+			break
 		}
 	}
-	return s.Sent() - counted, ctx.Err()
+	if err == nil {
+		err = ctx.Err()
+	}
+	return s.Sent() - counted, err
 }
 
 // hand gives a page to the run and waits until it has been taken.
@@ -130,11 +142,16 @@ func (g *reading) note(p *Page, t tally, offset time.Duration) {
 	if g.last = len(p.Records); p.HasNext {
 		g.fullest = max(g.fullest, g.last)
 	}
+	from := g.reached
+	if g.repeated { // the same question was asked again
+		from = g.before
+	}
+	g.before, g.repeated = from, p.Repeated
 	if t.inside == 0 {
 		return
 	}
 	first, last := time.UnixMilli(t.first).UTC(), time.UnixMilli(t.last).UTC()
-	g.disorder = g.disorder || t.disorder || first.Before(g.reached)
+	g.disorder = g.disorder || t.disorder || first.Before(from)
 	g.reached = later(g.reached, last)
 }
 
@@ -144,17 +161,24 @@ func (g *reading) claims(runID string, done bool) []store.Rectangle {
 	since, until := g.window.along()
 	since = later(since, g.claimed)
 	if !done {
-		if g.disorder || g.archived || since.IsZero() {
+		// What was saved first of a millisecond is claimed with the rest of it only:
+		// that it is complete through then would hide that the rest has failed.
+		if g.disorder || g.archived || since.IsZero() || g.reached.IsZero() {
 			return nil
 		}
 		until = g.reached
 	}
-	if !until.IsZero() && !since.Before(until) || !done && until.IsZero() {
+	if !until.IsZero() && !since.Before(until) {
 		return nil
 	}
-	c := g.claim(g.window.part(since, until), runID)
+	counted := g.counted
+	out := g.claim(g.window.part(since, until), runID).rectangles()
+	if len(out) == 0 {
+		g.counted = counted // the next claim tells of them
+		return nil
+	}
 	g.claimed = until
-	return c.rectangles()
+	return out
 }
 
 // claim is a claim of a part of the window, with all that was not counted yet.
@@ -198,11 +222,13 @@ func (g *reading) afterFailure(err error) (again []task, failed []Window) {
 	errors.As(err, &status)
 	inOrder := !g.reached.IsZero() && !g.disorder && !g.archived
 	one := !until.IsZero() && !since.Add(time.Millisecond).Before(until)
+	refused := status != nil && status.Status == http.StatusBadRequest // a cursor, say
 	switch {
-	case stalled != nil && (inOrder || one):
+	case (stalled != nil || refused && attempt > 1) && (inOrder || one):
 		// More records in one millisecond than a page holds: inside of it the scan
 		// runs along the other time. Where that one fills a page, too, it has to give
-		// up.
+		// up. A refused cursor leads nowhere either, where the next page begins with
+		// such a millisecond.
 		at := later(since, g.reached)
 		full := left.part(at, at.Add(time.Millisecond)).other()
 		if from, to := full.along(); !from.IsZero() && !to.IsZero() && !from.Add(time.Millisecond).Before(to) {
@@ -215,8 +241,8 @@ func (g *reading) afterFailure(err error) (again []task, failed []Window) {
 		}
 	case attempt >= maxAttempts:
 		failed = append(failed, left)
-	case until.IsZero() || one || since.IsZero() || status != nil && status.Status == http.StatusBadRequest:
-		retry(left, attempt) // a refused cursor, say: the same from here, asked anew
+	case until.IsZero() || one || since.IsZero() || refused && attempt < 2:
+		retry(left, attempt) // the same from here, asked anew
 	default:
 		middle := since.Add(until.Sub(since) / 2).Truncate(time.Millisecond)
 		retry(left.part(since, middle), attempt)

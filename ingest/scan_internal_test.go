@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -57,4 +58,13 @@ func TestAWindowHasABoundOfPages(t *testing.T) {
 func requestText(r *http.Request) string {
 	b, _ := io.ReadAll(r.Body)
 	return string(b)
+}
+
+// jsonOf reads a member of a request.
+func jsonOf(request, member string, into any) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(request), &members); err != nil {
+		return err
+	}
+	return json.Unmarshal(members[member], into)
 }
