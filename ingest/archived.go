@@ -16,14 +16,13 @@ import (
 // To skip along a moving order loses records, so pages are not skipped: the next
 // page begins at the time of the last record, and brings the records of that
 // millisecond once more. Only where one millisecond fills a page, its records
-// are read by skip, again and again until a pass brings nothing new.
+// are read by skip, again and again until as many have come as there are.
 
 const (
 	archivedPage = 250     // records of a page, at most
 	archivedSpan = 7 * day // longest range
-	// A millisecond is read so often until a pass brings nothing new, and reaches
-	// so far by skip.
-	archivedPasses = 10
+	// A millisecond is read so often at most, and so far by skip.
+	archivedPasses = 20
 	archivedReach  = 5000
 )
 
@@ -39,7 +38,9 @@ func (g *reading) walkArchived(ctx context.Context, c *Client, o ScanOptions, ev
 			return err
 		}
 		switch {
-		case page.full && g.reached.Equal(since):
+		case g.disorder:
+			return &StalledError{Why: "the archived route does not give records in the order of their time", Pages: g.pages}
+		case (page.full || page.more) && g.reached.Equal(since):
 			if err := a.millisecond(since); err != nil {
 				return err
 			}
@@ -98,24 +99,26 @@ func (a *archivedScan) page(since, until time.Time, skip int) (archivedPageInfo,
 }
 
 // millisecond reads all records of one millisecond, which fill more than a page.
+// How many there are is seen where skip comes to their end.
 func (a *archivedScan) millisecond(at time.Time) error {
 	a.hashes = map[uint64]struct{}{}
 	defer func() { a.hashes = nil }()
 	for range archivedPasses {
-		known := len(a.hashes)
-		for skip := 0; ; skip += archivedPage {
-			if skip+archivedPage > archivedReach {
+		all := 0
+		for {
+			if all+archivedPage > archivedReach {
 				return &StalledError{Why: "more records in one millisecond than the archived route shows", Pages: a.g.pages}
 			}
-			page, err := a.page(at, at.Add(time.Millisecond), skip)
+			page, err := a.page(at, at.Add(time.Millisecond), all)
 			if err != nil {
 				return err
 			}
+			all += page.records // it may give fewer than were asked for
 			if page.records == 0 || !page.full && !page.more {
 				break
 			}
 		}
-		if len(a.hashes) == known {
+		if len(a.hashes) >= all {
 			return nil
 		}
 	}
