@@ -40,6 +40,7 @@ func (w *worker) lift(ctx context.Context, a *store.Append, record []byte, page,
 type tally struct {
 	inside      int   // records of the window
 	outside     int64 // and not of it
+	timeless    int   // of it, without the time that the scan runs along
 	first, last int64 // least and greatest time of those inside, in ms, along the scan
 	disorder    bool  // they do not ascend
 	saved       []savedRow
@@ -104,7 +105,8 @@ func (t *tally) see(r *store.Row, asked *Window, tail bool) {
 	along := r.Numbers[store.Timestamp]
 	if asked.sortField() == SortCreated {
 		if created == nil {
-			return // it has no place in the order
+			t.timeless++ // it has no place in the order
+			return
 		}
 		along = *created
 	}
@@ -119,6 +121,7 @@ func (t *tally) see(r *store.Row, asked *Window, tail bool) {
 // add joins the tally of the records behind.
 func (t *tally) add(o *tally) {
 	t.outside += o.outside
+	t.timeless += o.timeless
 	t.saved = append(t.saved, o.saved...)
 	switch {
 	case o.inside == 0:

@@ -40,6 +40,7 @@ type Tail struct {
 	reading  int       // windows of the round under way
 	spoiled  bool      // one of them failed
 	began    time.Time // the save time that the round began at
+	old      time.Time // no later round reaches back so far
 	complete time.Time // what the round will be complete through
 }
 
@@ -108,7 +109,7 @@ func (t *Tail) round(q Question, now time.Time) []task {
 	base := Window{Since: floorDay(now.Add(-doorSpan)), SortField: SortCreated, Services: q.Services, Filter: q.Filter}
 	var out []task
 	since := t.begin()
-	t.began = since
+	t.began, t.old = since, now.Add(-savedMargin-clockTolerance-mostOverlap)
 	for now.Sub(since) > catchUpSpan+mostOverlap {
 		w := base
 		w.CreatedSince, w.CreatedUntil = since, since.Truncate(catchUpSpan).Add(catchUpSpan)
@@ -134,14 +135,16 @@ func (t *Tail) note(rows tally, now time.Time) (fresh bool) {
 	if t.seen == nil {
 		t.seen = map[int64]time.Time{}
 	}
-	fresh = rows.inside > len(rows.saved) // a record without a save time
+	fresh = rows.timeless > 0 // records without a save time
 	for _, r := range rows.saved {
 		if _, ok := t.seen[r.hash]; ok {
 			continue
 		}
 		fresh = true
 		saved := time.UnixMilli(r.created)
-		t.seen[r.hash] = saved
+		if !saved.Before(t.old) { // a tail that catches up with weeks need not remember them
+			t.seen[r.hash] = saved
+		}
 		switch {
 		case t.known.IsZero() || saved.Before(t.known):
 			// Nobody knows whether it was there before.
