@@ -65,7 +65,8 @@ type Progress struct {
 	Requests       int64
 	Run            store.Run
 	Elapsed        time.Duration
-	Done           float64 // share of the asked event time that is behind, 0 to 1
+	Done           float64 // share of the asked event time, or of an import's bytes, that is behind, 0 to 1
+	Read, Size     int64   // bytes of an import's inputs, as they are on the disk; a Size of 0 is not known
 	Committed      bool    // a commit has just been made
 	WindowFinished bool
 }
@@ -77,7 +78,9 @@ type Summary struct {
 	Finished       int // scanned to their end
 	Kept           int // finished by an interrupted run just before, not asked for again
 	Failed         []FailedWindow
-	OutsideWindow  int64 // records outside what was asked: the filter was not honoured
+	NotWhole       []Shortfall // inputs of an import that did not come in whole
+	Declared       *Declared   // what became of an import's declaration, if there was one
+	OutsideWindow  int64       // records outside what was asked: the filter was not honoured
 	Version        int64
 	Head           string // VERSION:SHA256 of the log; empty: nothing was committed
 	Elapsed        time.Duration

@@ -94,6 +94,7 @@ type scanner struct {
 	length  int    // of the record
 	lone    bool   // an unpaired surrogate escape was seen
 	reason  string // why the record was refused
+	place   int    // and where
 	objects uint64 // objects seen in all records: the stamp of each
 	learned int
 	key     []byte // an unescaped key
@@ -104,7 +105,7 @@ func (s *scanner) fail(reason string, i int) int {
 	if i >= s.length {
 		reason = "ends too early"
 	}
-	s.reason = "not JSON: " + reason + " at byte " + strconv.Itoa(i)
+	s.reason, s.place = "not JSON: "+reason+" at byte "+strconv.Itoa(i), i
 	return -1
 }
 

@@ -167,7 +167,7 @@ func finishRun(ctx *cli.Context, c console, p *progress, s *ingest.Summary, know
 	switch {
 	case err != nil:
 		return err
-	case len(s.Failed) > 0, s.Run.Quarantined > 0, known > 0 && ctx.Bool("strict"):
+	case len(s.Failed) > 0, len(s.NotWhole) > 0, s.Declared != nil && !s.Declared.Complete, s.Run.Quarantined > 0, known > 0 && ctx.Bool("strict"):
 		return &exitError{code: exitPartial}
 	}
 	return nil
@@ -248,6 +248,7 @@ type summaryJSON struct {
 	Seconds       float64          `json:"seconds"`
 	Drift         map[string]int64 `json:"drift"`
 	Head          string           `json:"head"`
+	importJSON                     // of an import
 }
 
 type failedJSON struct {
@@ -262,6 +263,7 @@ func writeSummary(c console, path string, s *ingest.Summary, failure error) erro
 		Requests: s.Run.Requests, Records: s.Run.Records, Added: s.Run.Added, Duplicates: s.Run.Duplicates, Revisions: s.Run.Revisions,
 		Quarantined: s.Run.Quarantined, Erased: s.Run.Erased, OutsideWindow: s.OutsideWindow, Bytes: s.Run.Bytes, Seconds: s.Elapsed.Seconds(), Drift: s.Run.Drift, Head: s.Head,
 	}
+	out.importJSON = importSummary(s)
 	if out.Drift == nil {
 		out.Drift = map[string]int64{}
 	}

@@ -102,7 +102,7 @@ func purgeLine(c *campaign) ([]string, int) {
 	return []string{"purge", "--older-than", until.Format(time.DateOnly), "--yes", "--wait", "0s"}, 1
 }
 
-// importLine takes some days' records from files, a commit each, in disorder.
+// importLine takes some days' records from files, all in one commit, in disorder.
 func importLine(c *campaign) ([]string, int) {
 	days := int(c.today().Sub(campaignStart)/(24*time.Hour)) + 1
 	since := campaignStart.AddDate(0, 0, max(0, days-1-c.rng.IntN(8)))
@@ -123,7 +123,7 @@ func importLine(c *campaign) ([]string, int) {
 		}
 		args = append(args, name)
 	}
-	return args, files
+	return args, 1
 }
 
 // minus is what a has and b has not.

@@ -75,6 +75,12 @@ func describe(at ingest.Progress, eta bool) string {
 	if at.Requests > 0 {
 		s += ", " + things(at.Requests, "request", "requests")
 	}
+	if eta && at.Read > 0 {
+		s += ", " + size(at.Read)
+		if at.Size > 0 {
+			s += " of " + size(at.Size)
+		}
+	}
 	if eta && at.Done > 0.01 && at.Done < 1 {
 		left := time.Duration(float64(at.Elapsed) * (1 - at.Done) / at.Done)
 		s += ", about " + left.Round(time.Second).String() + " left"
@@ -154,6 +160,9 @@ func (p *progress) summary(lake string, s *ingest.Summary, known int64) {
 	if known > 0 {
 		p.warn(things(known, "record", "records") + " came again that " + is(known) + " in quarantine already")
 	}
+	if d := s.Declared; d != nil && !d.Complete {
+		p.warn(fmt.Sprintf("--covers is not recorded, %s to %s stays imported: %s", d.Since.Format(time.RFC3339), d.Until.Format(time.RFC3339), d.Reason))
+	}
 	if s.FutureOfServer {
 		p.warn("the whole time range lies ahead of the server's clock: nothing can have happened in it yet")
 	}
@@ -174,6 +183,12 @@ func (p *progress) summary(lake string, s *ingest.Summary, known int64) {
 	}
 	fmt.Fprintf(p.c.err, "%s %s in %s%s: %s new, %s, %s, %s quarantined%s\n", verbDone(r), things(r.Records, "record", "records"),
 		s.Elapsed.Round(10*time.Millisecond), rate, count(r.Added), things(r.Duplicates, "duplicate", "duplicates"), things(r.Revisions, "revision", "revisions"), count(r.Quarantined), refused)
+	if n := len(s.NotWhole); n > 0 {
+		fmt.Fprintf(p.c.err, "not whole: %s of %s\n", count(int64(n)), things(int64(s.Windows), "input", "inputs"))
+	}
+	if d := s.Declared; d != nil && d.Complete {
+		fmt.Fprintf(p.c.err, "declared complete: %s to %s, for what was saved up to %s; %s\n", d.Since.Format(time.RFC3339), d.Until.Format(time.RFC3339), d.Through.Format(time.RFC3339), things(d.Records, "record", "records"))
+	}
 	if r.Verb != "import" {
 		kept := ""
 		if s.Kept > 0 {
