@@ -69,13 +69,14 @@ const (
 
 // PageFact is what custody keeps of one request: row.page names it. Of an
 // import it is an input, or the part of one that a commit took in; row.page is
-// then a line, counted through all inputs of the run, and the fact with the
-// greatest FirstLine up to it is the row's.
+// then a line, or where the input is not a record a line, a record, counted
+// through all inputs of the run, and the last fact with the greatest FirstLine up
+// to it is the row's.
 type PageFact struct {
-	Page      int64     `json:"page"` // of an import: which of its inputs, from 1
-	FirstLine int64     `json:"first_line,omitempty"`
-	SHA256    string    `json:"sha256"` // of the body, decompressed, in hex; of a whole input, with its last part
-	Bytes     int64     `json:"bytes"`
+	Page      int64     `json:"page"`                 // of an import: which of its inputs, from 1
+	FirstLine int64     `json:"first_line,omitempty"` // or record
+	SHA256    string    `json:"sha256"`               // of the body, decompressed, in hex; of a whole input as it is on the disk, with its last part
+	Bytes     int64     `json:"bytes"`                // of an input, as it is on the disk
 	Records   int64     `json:"records"`
 	Fetched   time.Time `json:"fetched,omitzero"` // server's clock
 	Kept      bool      `json:"kept,omitempty"`   // the body lies in _pages

@@ -115,7 +115,7 @@ var Columns = []Column{
 	{Name: "content_hash", Type: TypeLong, Required: true, Source: "the record", Meaning: "XXH3-64 of the verbatim bytes"},
 	{Name: "ingested", Type: TypeTimestamp, Required: true, Source: "mdcalake", Meaning: "the commit that brought it, one value per commit"},
 	{Name: "run_id", Type: TypeString, Required: true, Source: "mdcalake", Meaning: "the run that brought it"},
-	{Name: "page", Type: TypeInteger, Source: "mdcalake", Meaning: "request of that run; of an import the line, counted through all its files"},
+	{Name: "page", Type: TypeInteger, Source: "mdcalake", Meaning: "request of that run; of an import the line, or the record where a file is not a record a line, counted through all its files"},
 }
 
 // RevisionColumns are the columns of `revisions` in its files: those of
@@ -134,7 +134,7 @@ var QuarantineColumns = []Column{
 	{Name: "content_hash", Type: TypeString, Required: true, Meaning: "SHA-256 of bytes, in hex: the identity of the row"},
 	{Name: "reason", Type: TypeString, Required: true, Meaning: "why it could not be lifted"},
 	{Name: "run_id", Type: TypeString, Required: true, Meaning: "the run that saw it first"},
-	{Name: "page", Type: TypeInteger, Meaning: "request of that run; of an import the line, counted through all its files"},
+	{Name: "page", Type: TypeInteger, Meaning: "request of that run; of an import the line, or the record where a file is not a record a line, counted through all its files"},
 	{Name: "position", Type: TypeInteger, Meaning: "place in the page, from 0"},
 	{Name: "first_seen", Type: TypeTimestamp, Required: true, Meaning: "commit that brought it"},
 	{Name: "last_seen", Type: TypeTimestamp, Required: true, Meaning: "last commit that saw the same bytes"},
