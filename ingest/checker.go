@@ -29,21 +29,21 @@ func (c *checker) judge(b []byte, i int) (end int, v verdict) {
 	if cap(b)-len(b) < scanPadding {
 		b = append(make([]byte, 0, len(b)+scanPadding), b...)
 	}
-	c.text, c.length, c.place = b[:len(b)+scanPadding], len(b), i
+	c.text, c.length, c.place, c.token = b[:len(b)+scanPadding], len(b), i, false
 	clear(c.text[len(b):])
 	end = c.skip(i, nil, 0)
 	c.text = nil
 	switch {
 	case end >= 0:
 		return end, whole
-	case c.place >= len(b) || unfinishedToken(b[c.place:]):
+	case c.place >= len(b), c.token && unfinishedToken(b[c.place:]):
 		return len(b), unfinished
 	}
 	return c.place, wrong
 }
 
 var (
-	unfinishedNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][-+]?[0-9]*)?$`)
+	unfinishedNumber = regexp.MustCompile(`^-?((0|[1-9][0-9]*)(\.[0-9]*|(\.[0-9]+)?[eE][-+]?[0-9]*)?)?$`)
 	unfinishedEscape = regexp.MustCompile(`^\\(u[0-9a-fA-F]{0,3})?$`)
 )
 

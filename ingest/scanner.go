@@ -95,6 +95,7 @@ type scanner struct {
 	lone    bool   // an unpaired surrogate escape was seen
 	reason  string // why the record was refused
 	place   int    // and where
+	token   bool   // it was a word, number or escape that begins there
 	objects uint64 // objects seen in all records: the stamp of each
 	learned int
 	key     []byte // an unescaped key
@@ -107,6 +108,12 @@ func (s *scanner) fail(reason string, i int) int {
 	}
 	s.reason, s.place = "not JSON: "+reason+" at byte "+strconv.Itoa(i), i
 	return -1
+}
+
+// failToken is fail for a word, a number or an escape that begins at i.
+func (s *scanner) failToken(reason string, i int) int {
+	s.token = true
+	return s.fail(reason, i)
 }
 
 // space is the index of the first byte at or behind i that is no white space.
@@ -149,7 +156,7 @@ func (s *scanner) skip(i int, m *member, depth int) int {
 		}
 		end := numberEnd(s.text, i)
 		if end < 0 {
-			return s.fail("malformed number", i)
+			return s.failToken("malformed number", i)
 		}
 		return end
 	}
@@ -158,7 +165,7 @@ func (s *scanner) skip(i int, m *member, depth int) int {
 func (s *scanner) word(i int, word string) int {
 	end := i + len(word)
 	if string(s.text[i:end]) != word { // the padding is longer than any word
-		return s.fail("unexpected character", i)
+		return s.failToken("unexpected character", i)
 	}
 	return end
 }
@@ -187,13 +194,13 @@ func (s *scanner) escape(i int) int {
 	if c == 'u' {
 		r, end := escapedRune(s.text, i)
 		if end < 0 {
-			return s.fail("malformed escape", i)
+			return s.failToken("malformed escape", i)
 		}
 		s.lone = s.lone || r < 0
 		return end
 	}
 	if unescapes[c] == 0 {
-		return s.fail("malformed escape", i)
+		return s.failToken("malformed escape", i)
 	}
 	return i + 2
 }
