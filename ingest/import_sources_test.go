@@ -218,6 +218,7 @@ func TestADamagedSourceTakesNothingAlong(t *testing.T) {
 	}
 	wrongSum := []byte(gz(string(data)))
 	wrongSum[len(wrongSum)-6] ^= 1
+	hostile := "[" + record("y", 0) + ",{]" + strings.Repeat(`{"_id":[`, 5000) + strings.Repeat("x", 1<<20)
 	array := "[" + strings.Join(strings.Split(strings.TrimSpace(string(data)), "\n"), ",") + "]"
 	sum := func(in string) string { s := sha256.Sum256([]byte(in)); return hex.EncodeToString(s[:]) }
 	for name, c := range map[string]struct {
@@ -235,6 +236,7 @@ func TestADamagedSourceTakesNothingAlong(t *testing.T) {
 		"no JSON":              {nil, text("two", "1,2,3\n4,5,6\n"), nil, func(n int64) bool { return n == 0 }, "does not begin with records", ""},
 		"too long a line":      {limits, text("two", strings.Repeat(record("y", 0)+"\n", 100)+record("x", 9<<20)+"\n"+record("w", 0)), nil, func(n int64) bool { return n == 101 }, "longer than 8388608 bytes", ""},
 		"a cut line":           {nil, text("two", string(data[:500_000])), nil, func(n int64) bool { return n == in500+1 }, "it is cut in its last line", sum(string(data[:500_000]))},
+		"hostile":              {func(o *ingest.ImportOptions) { o.SetLimits(64, 1<<40, 200_000) }, text("two", hostile), nil, func(n int64) bool { return n == 1 }, "nothing behind it was read", sum(hostile)},
 		"a cut array":          {limits, text("two", array[:500_000]), nil, func(n int64) bool { return n == in500+1 }, "it is cut in a record", sum(array[:500_000])},
 		"a cut gzip":           {limits, text("two", gz(string(data))[:len(gz(string(data)))/2]), io.ErrUnexpectedEOF, func(n int64) bool { return n > 100 && n < all }, "the gzip data is cut", sum(gz(string(data))[:len(gz(string(data)))/2])},
 		"a wrong checksum":     {nil, text("two", string(wrongSum)), gzip.ErrChecksum, func(n int64) bool { return n == all }, "wrong checksum", sum(string(wrongSum))},

@@ -133,6 +133,8 @@ func TestWhatIsSoundInADamagedTextIsCutOut(t *testing.T) {
 		"in the first one":                                   {`[¦{"_id":"x",nonsense},` + b + "]", []string{`{"_id":"x",nonsense}`, b}, "a damaged record", 1, 0, true},
 		"in the last one":                                    {"[" + a + `,¦{"_id":"x",nonsense}]`, []string{a, `{"_id":"x",nonsense}]`}, "a damaged record", 2, 0, true},
 		"a nested one is no record":                          {"[" + a + `,¦{"_id":"x",no,"y":{"_id":"n","timestamp":1795089600000}},` + b + "]", []string{a, `{"_id":"x",no,"y":{"_id":"n","timestamp":1795089600000}}`, b}, "a damaged record", 2, 0, true},
+		"nor are those in an array":                          {"[" + a + `,¦{"_id":"x",no,"ys":[{"_id":"n"},{"_id":"m","timestamp":"never"}]},` + b + "]", []string{a, `{"_id":"x",no,"ys":[{"_id":"n"},{"_id":"m","timestamp":"never"}]}`, b}, "a damaged record", 2, 0, true},
+		"the next line is an answer":                         {`¦{"_id":"x",no}` + "\n" + `{"data":[` + b + `]}`, []string{`{"_id":"x",no}`, b}, "a damaged record", 1, 0, true},
 		"a comma is missing":                                 {"[" + a + "\n¦" + b + "]", []string{a, b}, "a comma is missing between records", 2, 0, false},
 		"a comma too many":                                   {"[" + a + ",¦]", []string{a}, "a record is missing at a comma", 2, 0, false},
 		"two commas":                                         {"[" + a + ",¦," + b + "]", []string{a, b}, "a record is missing at a comma", 2, 0, false},
