@@ -221,7 +221,7 @@ func (s *scanner) array(i int, m *member, depth int) int {
 // index returned.
 func (s *scanner) open(i int, closing byte, depth int) (next int, more bool) {
 	if depth > maxDepth {
-		s.reason = "nested deeper than " + strconv.Itoa(maxDepth)
+		s.reason, s.place = "nested deeper than "+strconv.Itoa(maxDepth), i
 		return -1, false
 	}
 	i = s.space(i + 1)
