@@ -214,7 +214,7 @@ func (i *importer) newBatch() {
 
 // due says that the batch is large or old enough for a commit of its own.
 func (i *importer) due() bool {
-	return i.batch.text >= i.o.limits.join || i.o.Clock.Now().Sub(i.batch.began) >= commitEvery
+	return i.append.Full() || i.batch.text >= i.o.limits.join || i.o.Clock.Now().Sub(i.batch.began) >= commitEvery
 }
 
 // source imports one input. The error is the lake's, or ctx has ended.

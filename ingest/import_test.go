@@ -173,6 +173,7 @@ func TestLinesOfEveryLength(t *testing.T) {
 		"a byte-order mark":    {"\ufeff", "\n", "\n"},
 		"blanks and CRLF":      {"\ufeff \r\n\t\r\n", " \r\n\r\n", " \r\n\r\n"},
 		"mark and an open end": {"\ufeff", "\r\n", ""},
+		"marks between":        {"\ufeff", "\n\ufeff", "\n\ufeff"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := []byte(c.before + strings.Join(lines, c.between) + c.after)

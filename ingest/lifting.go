@@ -153,7 +153,11 @@ func (i *importer) lift(ctx context.Context, w *worker, b block) error {
 	}
 	if b.spans == nil {
 		for line := range bytes.Lines(b.data) {
-			if record := bytes.Trim(line, blanks); len(record) > 0 {
+			record := bytes.Trim(line, blanks)
+			if bytes.HasPrefix(record, byteOrderMark) { // of a file that was put behind another one
+				record = bytes.TrimLeft(record[len(byteOrderMark):], blanks)
+			}
+			if len(record) > 0 {
 				if err := i.liftOne(ctx, w, record, number, &h); err != nil {
 					return err
 				}

@@ -124,23 +124,42 @@ func (v *valueCutter) top() bool {
 		v.i++
 		v.in, v.need, v.lenient = inArray, needFirst, false
 	case ',':
-		if next := spaceEnd(v.buf, v.i+1); v.lenient && next < len(v.buf) && v.buf[next] == '"' {
-			v.in, v.need = inAnswer, needSeparator // the end of an answer whose beginning is lost
-			return true
-		}
-		if !v.lenient {
-			v.fault(v.buf, v.i, Fault{What: "a comma stands between values that are in no array"})
-		}
-		v.i++
-		v.in, v.need, v.lenient = inArray, needValue, true
+		return v.strayComma()
 	case ']', '}':
 		if !v.lenient {
 			return v.lose("a bracket closes that was not opened")
 		}
 		v.i++
+	case byteOrderMark[0]: // of a file that was put behind another one
+		if rest := v.buf[v.i:]; bytes.HasPrefix(byteOrderMark, rest) && len(rest) < len(byteOrderMark) && v.state == feedMore {
+			return v.more()
+		} else if bytes.HasPrefix(rest, byteOrderMark) {
+			v.i += len(byteOrderMark)
+			return true
+		}
+		return v.scalar()
 	default:
 		return v.scalar()
 	}
+	return true
+}
+
+// strayComma goes into the array that a comma at the top speaks of, or into the
+// end of an answer; the beginning is missing.
+func (v *valueCutter) strayComma() bool {
+	next := spaceEnd(v.buf, v.i+1)
+	switch {
+	case next == len(v.buf) && v.state == feedMore:
+		return v.more()
+	case !v.lenient:
+		v.fault(v.buf, v.i, Fault{What: "a comma stands between values that are in no array"})
+	case next < len(v.buf) && v.buf[next] == '"':
+		v.i = next
+		v.in, v.need = inAnswer, needValue
+		return true
+	}
+	v.i++
+	v.in, v.need, v.lenient = inArray, needValue, true
 	return true
 }
 

@@ -74,6 +74,7 @@ func TestRecordsAreCutOutOfAllShapes(t *testing.T) {
 		"what is no record":            {`[null, 1.50e2 ,"x,]",[1,[2]],true,` + a + `] 5 "y" null`, []string{"null", "1.50e2", `"x,]"`, "[1,[2]]", "true", a, "5", `"y"`, "null"}},
 		"bad UTF-8, odd numbers":       {"[{\"a\":\"\xff\xfe\n\",\"b\":01,\"c\":NaN}," + a + "]", []string{"{\"a\":\"\xff\xfe\n\",\"b\":01,\"c\":NaN}", a}},
 		"other brackets in other ones": {"[{\"a\":[{\"b\":[[],{}]}]}," + a + "]", []string{"{\"a\":[{\"b\":[[],{}]}]}", a}},
+		"byte-order marks":             {"[" + a + "]\n\ufeff[" + b + "]\ufeff \ufeff" + c, []string{a, b, c}},
 		"empty objects":                {"[{},{ }]{}", []string{"{}", "{ }", "{}"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -133,6 +134,7 @@ func TestWhatIsSoundInADamagedTextIsCutOut(t *testing.T) {
 		"in the first one":                                   {`[¦{"_id":"x",nonsense},` + b + "]", []string{`{"_id":"x",nonsense}`, b}, "a damaged record", 1, 0, true},
 		"in the last one":                                    {"[" + a + `,¦{"_id":"x",nonsense}]`, []string{a, `{"_id":"x",nonsense}]`}, "a damaged record", 2, 0, true},
 		"a nested one is no record":                          {"[" + a + `,¦{"_id":"x",no,"y":{"_id":"n","timestamp":1795089600000}},` + b + "]", []string{a, `{"_id":"x",no,"y":{"_id":"n","timestamp":1795089600000}}`, b}, "a damaged record", 2, 0, true},
+		"zero bytes behind":                                  {"[" + a + "]\n¦" + strings.Repeat("\x00", 300), []string{a}, "no JSON value", 2, 300, false},
 		"nor are those in an array":                          {"[" + a + `,¦{"_id":"x",no,"ys":[{"_id":"n"},{"_id":"m","timestamp":"never"}]},` + b + "]", []string{a, `{"_id":"x",no,"ys":[{"_id":"n"},{"_id":"m","timestamp":"never"}]}`, b}, "a damaged record", 2, 0, true},
 		"the next line is an answer":                         {`¦{"_id":"x",no}` + "\n" + `{"data":[` + b + `]}`, []string{`{"_id":"x",no}`, b}, "a damaged record", 1, 0, true},
 		"a comma is missing":                                 {"[" + a + "\n¦" + b + "]", []string{a, b}, "a comma is missing between records", 2, 0, false},

@@ -205,7 +205,7 @@ func (v *valueCutter) found(i int) {
 // damaged is what is worth keeping of buf[start:end].
 func damaged(buf []byte, start, end int) span {
 	start = spaceEnd(buf, start)
-	if start >= end || len(bytes.Trim(buf[start:end], blanks+"[]{},")) == 0 {
+	if start >= end || len(bytes.Trim(buf[start:end], blanks+"[]{},\x00")) == 0 {
 		return span{start, start}
 	}
 	return span{start, start + len(bytes.TrimRight(buf[start:end], blanks+","))}
