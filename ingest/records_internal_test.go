@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 
@@ -268,6 +269,13 @@ func FuzzImportSource(f *testing.F) {
 		}
 		if !slices.Equal(all, want) || len(faults) > 0 {
 			t.Fatalf("of %q came %q, want %q; %+v", text, all, want, faults)
+		}
+		kind := []string{"gzip", "zstd"}[size%2]
+		packed := append(piece(t, kind, string(text[:len(text)/2])), piece(t, kind, string(text[len(text)/2:]))...)
+		if tx, _, err := newText("x", &chunks{data: packed, sizes: []int{1 + int(size)}}, new(atomic.Int64)); err == nil {
+			if all, faults = cutValues(t, tx, limits); !slices.Equal(all, want) || len(faults) > 0 {
+				t.Fatalf("of %q, packed, came %q, want %q; %+v", text, all, want, faults)
+			}
 		}
 
 		short := text[:min(int(at), len(text))]
