@@ -114,8 +114,18 @@ func (a *agenda) length(n need, at time.Time) time.Duration {
 	case hidden > 0:
 		return longestWindow // nothing will come
 	}
-	page := float64(a.pageSize.Get())
+	page := a.page()
 	return a.density.window(at, way, max(leastPages*page, min(pagesPerWindow*page, a.share())))
+}
+
+// page is how many records a page has: what is asked for, or what the API gives
+// of it.
+func (a *agenda) page() float64 {
+	asked := a.pageSize.Get()
+	if a.density.page > 0 {
+		return float64(min(asked, int(a.density.page)))
+	}
+	return float64(asked)
 }
 
 // share is how many records each of the windows side by side would have of all
@@ -198,7 +208,7 @@ func (a agenda) plan() Plan {
 			return p
 		}
 		records, known := a.expect(t.window.Since, t.window.Until, t.archived)
-		page := float64(a.pageSize.Get())
+		page := a.page()
 		if t.archived {
 			page = archivedPage
 		}

@@ -19,6 +19,7 @@ type density struct {
 	first, last int64           // of those
 	mean        float64         // rows a day over those
 	perRecord   float64         // bytes, 0: unknown
+	page        int64           // records of a page, where the API gives fewer than it is asked for; 0: unknown
 
 	// What the run has read itself.
 	records, bytes int64
@@ -38,6 +39,9 @@ func newDensity(s *store.Snapshot, services []int64) *density {
 	for _, r := range s.Runs {
 		if r.Verb == "ingest" || r.Verb == "import" {
 			records, bytes = records+r.Records, bytes+r.Bytes
+		}
+		if r.PageRecords > 0 {
+			d.givesAPage(r.PageRecords, r.PageSize)
 		}
 	}
 	if records > 0 {
@@ -65,6 +69,13 @@ func newDensity(s *store.Snapshot, services []int64) *density {
 		d.mean = float64(sum) / float64(len(d.days))
 	}
 	return d
+}
+
+// givesAPage notes how many records the API gives of those it is asked for.
+func (d *density) givesAPage(records, asked int64) {
+	if d.page = records; records >= asked {
+		d.page = 0
+	}
 }
 
 // saw counts in what the run has read of event time.

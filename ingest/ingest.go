@@ -183,6 +183,7 @@ func (r *run) do(ctx context.Context) error {
 	r.facts = store.Run{
 		RunID: store.NewRunID(r.started), Started: r.started.UTC().Truncate(time.Millisecond), Outcome: OutcomeRunning, Verb: "ingest", Host: apiHost(r.o.Client.Host()),
 		CredentialKind: r.o.Client.CredentialKind(), ClientID: r.o.ClientID, ToolVersion: r.o.ToolVersion, Operator: r.o.Operator, CaseID: r.o.CaseID,
+		PageSize: int64(r.pageSize.Get()),
 	}
 	if r.append, err = r.o.Writer.Begin(r.facts); err != nil {
 		return err
@@ -404,6 +405,10 @@ func (r *run) take(ctx context.Context, e event) {
 	g.note(page, t, r.offset)
 	r.measure(g, before, g.reached, int64(len(page.Records)), int64(len(page.Body)))
 	r.outside(g, page, t)
+	if n := int64(len(page.Records)); page.HasNext && n > r.facts.PageRecords && !g.archived {
+		r.facts.PageRecords = n
+		r.agenda.density.givesAPage(n, r.facts.PageSize)
+	}
 	r.fresh = g.tail.note(t, r.now()) || r.fresh
 	r.bytes += int64(len(page.Body))
 	r.batch.Pages = append(r.batch.Pages, store.PageFact{

@@ -36,7 +36,6 @@ type reading struct {
 	disorder  bool      // pages did not come in order: reached says nothing of what is before it
 	repeated  bool      // the cursor of the last page did not move: the next one may begin where it began
 	before    time.Time // reached, before the question of the last page was first asked
-	unasked   int64     // records outside of the window
 	claimed   time.Time // along the scan: everything before is in a commit's ledger
 	counted   counts    // of what was claimed
 	unwelcome error     // why no further page is wanted
@@ -137,7 +136,6 @@ func (g *reading) note(p *Page, t tally, offset time.Duration) {
 	g.records += int64(len(p.Records))
 	g.requests.Add(p.Requests)
 	g.bytes += int64(len(p.Body))
-	g.unasked += t.outside
 	g.inside += int64(t.inside)
 	if g.last = len(p.Records); p.HasNext {
 		g.fullest = max(g.fullest, g.last)

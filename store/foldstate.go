@@ -216,7 +216,7 @@ func (c *foldCodec) run(r *Run) {
 	c.textsOf(&r.RunID, &r.Outcome, &r.Verb, &r.Host, &r.CredentialKind, &r.ClientID, &r.ToolVersion, &r.Operator, &r.CaseID)
 	c.times(&r.Started, &r.Ended)
 	c.optional(&r.ClockOffsetMS)
-	c.numbers(&r.Requests, &r.Records, &r.Added, &r.Duplicates, &r.Revisions, &r.Quarantined, &r.Erased, &r.Bytes, &r.LogVersion)
+	c.numbers(&r.Requests, &r.PageSize, &r.PageRecords, &r.Records, &r.Added, &r.Duplicates, &r.Revisions, &r.Quarantined, &r.Erased, &r.Bytes, &r.LogVersion)
 	codeTable(c, &r.Drift, 1, c.number)
 }
 

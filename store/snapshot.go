@@ -91,13 +91,18 @@ type Run struct {
 	CaseID         string    `json:"case_id,omitempty"`
 	ClockOffsetMS  *int64    `json:"clock_offset_ms,omitempty"` // server minus local
 	Requests       int64     `json:"requests"`
-	Records        int64     `json:"records"` // received, of whatever fate
-	Added          int64     `json:"added"`   // rows that became part of activities
-	Duplicates     int64     `json:"duplicates"`
-	Revisions      int64     `json:"revisions"`
-	Quarantined    int64     `json:"quarantined"`
-	Erased         int64     `json:"erased,omitempty"` // refused: a purge has erased them
-	Bytes          int64     `json:"bytes"`
+	// PageSize is how many records an answer was asked for, and PageRecords how
+	// many the largest one had that had more behind it: what the API gives at once.
+	// 0: unknown.
+	PageSize    int64 `json:"page_size,omitempty"`
+	PageRecords int64 `json:"page_records,omitempty"`
+	Records     int64 `json:"records"` // received, of whatever fate
+	Added       int64 `json:"added"`   // rows that became part of activities
+	Duplicates  int64 `json:"duplicates"`
+	Revisions   int64 `json:"revisions"`
+	Quarantined int64 `json:"quarantined"`
+	Erased      int64 `json:"erased,omitempty"` // refused: a purge has erased them
+	Bytes       int64 `json:"bytes"`
 	// Drift counts values that a column could not hold, by column.
 	Drift map[string]int64 `json:"drift,omitempty"`
 	// LogVersion is the last entry of the run.

@@ -57,6 +57,12 @@ func testedMain() {
 	})
 }
 
+// hurriedClock shows a time now, and runs so fast that an ingest commits with
+// every page.
+func hurriedClock(now time.Time) string {
+	return fastClockVariable + "=" + fastClock{began: time.Now(), shows: now, speed: 20_000}.String()
+}
+
 // clockAt is a clock of the usual speed that shows a time now, for a service
 // whose clock was set: the program must not think that its records are from long
 // ago.

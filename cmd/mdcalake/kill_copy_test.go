@@ -114,29 +114,54 @@ func TestALakeCopiedWhileAnIngestRuns(t *testing.T) {
 			c.newLake()
 			c.now.Store(campaignStart.AddDate(0, 0, 8).UnixMilli())
 			c.truth = c.trueSince(0)
-			// The service holds two answers back. A window is one page here, so the run
-			// has nothing under way then, and the moments are the same every time.
+			// The service holds two answers back. The run commits what it has, and waits.
 			var requests atomic.Int64
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				switch requests.Add(1) {
 				case 4:
-					copyParts(t, c.lake, c.copy(), test.first)
+					quietly(t, c.lake, func() { copyParts(t, c.lake, c.copy(), test.first) })
 				case 8:
-					copyParts(t, c.lake, c.copy(), test.second)
+					quietly(t, c.lake, func() { copyParts(t, c.lake, c.copy(), test.second) })
 				}
 				c.sim.ServeHTTP(w, r)
 			}))
 			defer srv.Close()
 			c.url = srv.URL
-			c.whole(c.lake)
+			c.whole(c.lake, "--parallel", "1", "--page-size", "100")
 			out, _, code := c.verify(c.copy())
 			t.Logf("exit code %d\n%s", code, out)
 			if test.names == "" && code != exitDone || test.names != "" && (code != exitDamage || !strings.Contains(out, test.names)) {
 				t.Errorf("verify of the copy does not say %q", test.names)
 			}
+			if n := requests.Load(); n < 8 {
+				t.Errorf("only %d requests: nothing was copied while it ran", n)
+			}
 			c.judgeCopy(&holding{})
 		})
 	}
+}
+
+// quietly copies a lake while no commit is under way. The run must be held up,
+// so that one of the times is a quiet one.
+func quietly(t *testing.T, lake string, copy func()) {
+	for range 1000 {
+		before := commitsOf(t, lake)
+		copy()
+		if after := commitsOf(t, lake); before == after && !strings.Contains(after, "pending-") {
+			return
+		}
+	}
+	t.Error("commits without end")
+}
+
+// commitsOf are the names of the log's entries, and of what is under way.
+func commitsOf(t *testing.T, lake string) string {
+	log, err1 := filepath.Glob(filepath.Join(lake, "activities", "_delta_log", "*"))
+	pending, err2 := filepath.Glob(filepath.Join(lake, "_mdcalake", "pending-*"))
+	if err := errors.Join(err1, err2); err != nil {
+		t.Error(err)
+	}
+	return strings.Join(append(log, pending...), "\n")
 }
 
 // copyParts copies what the patterns name, to its place below to.

@@ -64,7 +64,8 @@ type holding struct {
 	activities, revisions, quarantine map[payload]bool
 	doubled                           int
 	// closed is the event time, in ms, before which purges have erased all;
-	// happened is when a payload of the lake happened.
+	// happened is when a payload of the lake happened; of a bad record, of which
+	// nobody knows, when it was first seen.
 	closed   int64
 	happened map[payload]int64
 	// What the runs say that they brought.
@@ -95,6 +96,7 @@ type campaign struct {
 	// head that anyone was told.
 	before *holding
 	acked  string
+	erased map[payload]bool // bad records that purges have erased: they do not come back
 	tally  tally
 }
 
@@ -162,7 +164,8 @@ func (c *campaign) newLake() {
 		sim.ServeHTTP(w, r)
 	}))
 	c.t.Cleanup(c.srv.Close)
-	c.url, c.acked, c.truth = c.srv.URL, "", c.trueSince(0)
+	c.url, c.acked, c.before, c.erased = c.srv.URL, "", &holding{}, map[payload]bool{}
+	c.truth = c.trueSince(0)
 	c.before = c.holding(c.lake)
 }
 
@@ -328,6 +331,7 @@ func (c *campaign) judge(verb killedVerb) {
 	}
 	if after.closed != c.before.closed {
 		c.truth = c.trueSince(after.closed)
+		maps.Copy(c.erased, c.before.seenBefore(after.closed))
 	}
 	if err := errors.Join(after.within(c.truth), verb.holds(c.before, after)); err != nil {
 		c.t.Errorf("after %s: %v", verb.name, err)
@@ -356,12 +360,17 @@ func (c *campaign) verify(lake string) (stdout, stderr string, code int) {
 	return c.run(args...)
 }
 
-// run lets the program come to its end.
-// command is the program with the service's clock.
+// command is the program with the service's clock. That of an ingest runs ahead:
+// each page is a commit to be killed in.
 func (c *campaign) command(args ...string) *exec.Cmd {
-	return command(c.dir, []string{clockAt(time.UnixMilli(c.now.Load()))}, args...)
+	clock := clockAt
+	if args[0] == "ingest" {
+		clock = hurriedClock
+	}
+	return command(c.dir, []string{clock(time.UnixMilli(c.now.Load()))}, args...)
 }
 
+// run lets the program come to its end.
 func (c *campaign) run(args ...string) (stdout, stderr string, code int) {
 	c.t.Helper()
 	cmd := c.command(args...)
@@ -418,10 +427,10 @@ func (c *campaign) finish(verb killedVerb, args []string) {
 }
 
 // whole ingests all that the service has.
-func (c *campaign) whole(lake string) {
+func (c *campaign) whole(lake string, flags ...string) {
 	c.t.Helper()
-	c.ended([]string{"ingest", "--url", c.url, "--rate", "0", "--lake", lake, "--again",
-		"--since", campaignStart.Format(time.DateOnly), "--until", c.today().AddDate(0, 0, 1).Format(time.DateOnly)})
+	c.ended(append([]string{"ingest", "--url", c.url, "--rate", "0", "--lake", lake, "--again",
+		"--since", campaignStart.Format(time.DateOnly), "--until", c.today().AddDate(0, 0, 1).Format(time.DateOnly)}, flags...))
 }
 
 // ended runs a verb that nobody disturbs.
@@ -472,6 +481,9 @@ func (c *campaign) holding(lake string) *holding {
 		c.t.Fatal(err)
 	}
 	defer l.Close()
+	for bytes, seen := range storetest.FirstSeen(c.t, l.Snapshot()) {
+		h.happened[sha256.Sum256([]byte(bytes))] = seen.UnixMilli()
+	}
 	for _, p := range l.Snapshot().Purges {
 		h.closed = max(h.closed, p.Before.UnixMilli())
 	}
@@ -480,6 +492,17 @@ func (c *campaign) holding(lake string) *holding {
 		h.rejected += r.Quarantined
 	}
 	return h
+}
+
+// seenBefore are the bad records that a purge of what is older than closed erases.
+func (h *holding) seenBefore(closed int64) map[payload]bool {
+	old := map[payload]bool{}
+	for p := range h.quarantine {
+		if h.happened[p] < closed {
+			old[p] = true
+		}
+	}
+	return old
 }
 
 // happened is the timestamp of a record; 0 if it cannot be lifted.
@@ -491,16 +514,21 @@ func happened(record string) int64 {
 	return row.Numbers[store.Timestamp]
 }
 
-// trueSince is what the service has now of what happened since closed, in ms.
+// trueSince is what the service has now of what happened since closed, in ms,
+// less the bad records that a purge up to closed erases.
 func (c *campaign) trueSince(closed int64) *holding {
 	h := &holding{activities: map[payload]bool{}, revisions: map[payload]bool{}, quarantine: map[payload]bool{}}
+	gone := c.before.seenBefore(closed)
+	maps.Copy(gone, c.erased)
 	var body []byte
 	for p := range c.sim.Expected() {
 		body = p.AppendTo(body[:0])
 		sum := payload(sha256.Sum256(body))
 		switch {
 		case p.ID == nil || p.Timestamp == nil:
-			h.quarantine[sum] = true
+			if !gone[sum] {
+				h.quarantine[sum] = true
+			}
 		case *p.Timestamp < closed:
 		case p.Current:
 			h.activities[sum] = true

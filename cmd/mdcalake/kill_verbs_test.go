@@ -51,7 +51,7 @@ func loses(before, after *holding) error {
 		maps.DeleteFunc(kept, func(p payload, _ bool) bool { return before.happened[p] < after.closed })
 		return kept
 	}
-	return after.equals(&holding{activities: young(before.activities), revisions: young(before.revisions), quarantine: before.quarantine})
+	return after.equals(&holding{activities: young(before.activities), revisions: young(before.revisions), quarantine: young(before.quarantine)})
 }
 
 // grows: nothing goes, and what comes is what the runs say that they brought.

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
@@ -284,6 +285,22 @@ func verbatim(t testing.TB, s *store.Snapshot, files []store.File) []string {
 func quarantined(t testing.TB, s *store.Snapshot) []string {
 	t.Helper()
 	var out []string
+	eachQuarantined(t, s, func(bytes string, _ time.Time) { out = append(out, bytes) })
+	slices.Sort(out)
+	return out
+}
+
+// FirstSeen says of the bad records of the lake's newest snapshot, by their
+// bytes, which commit's time they have.
+func FirstSeen(t testing.TB, s *store.Snapshot) map[string]time.Time {
+	t.Helper()
+	seen := map[string]time.Time{}
+	eachQuarantined(t, s, func(bytes string, first time.Time) { seen[bytes] = first })
+	return seen
+}
+
+func eachQuarantined(t testing.TB, s *store.Snapshot, each func(bytes string, firstSeen time.Time)) {
+	t.Helper()
 	for _, file := range s.Quarantine {
 		f, err := os.Open(filepath.Join(s.Root, filepath.FromSlash(file.Path)))
 		if err != nil {
@@ -294,14 +311,13 @@ func quarantined(t testing.TB, s *store.Snapshot) []string {
 		if err != nil {
 			t.Fatalf("read %s: %v", file.Path, err)
 		}
-		for _, chunk := range table.Column(table.Schema().FieldIndices("bytes")[0]).Data().Chunks() {
-			values := chunk.(*array.Binary)
+		seen := table.Column(table.Schema().FieldIndices("first_seen")[0]).Data().Chunks()
+		for n, chunk := range table.Column(table.Schema().FieldIndices("bytes")[0]).Data().Chunks() {
+			values, times := chunk.(*array.Binary), seen[n].(*array.Timestamp)
 			for i := range values.Len() {
-				out = append(out, string(values.Value(i)))
+				each(string(values.Value(i)), times.Value(i).ToTime(arrow.Microsecond))
 			}
 		}
 		table.Release()
 	}
-	slices.Sort(out)
-	return out
 }
