@@ -72,7 +72,7 @@ func (c claim) rectangles() []store.Rectangle {
 			return nil
 		}
 	}
-	if r.Until.IsZero() || c.failure == "" && c.asked.Before(r.Until) {
+	if r.Until.IsZero() || c.asked.Before(r.Until) {
 		r.Until = c.asked.Truncate(time.Millisecond) // nothing can have happened later
 	}
 	switch {

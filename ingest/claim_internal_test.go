@@ -49,11 +49,11 @@ func TestWhatAClaimSaysInTheLedger(t *testing.T) {
 		"services, one by one": {past, func(c *claim) { c.window.Services = []int64{5, 7} }, []store.Rectangle{
 			said("2026-11-17", "2026-11-18", "complete", service(&five)), said("2026-11-17", "2026-11-18", "complete", service(&seven))}},
 
-		"failed":                 {past, func(c *claim) { c.failure = "status 500" }, []store.Rectangle{said("2026-11-17", "2026-11-18", "failed", reason)}},
-		"failed with a filter":   {past, func(c *claim) { c.failure, c.window.Filter = "status 500", []byte(`{"ip":{}}`) }, []store.Rectangle{said("2026-11-17", "2026-11-18", "failed", reason, filter)}},
-		"failed, whatever ahead": {days("2026-11-20", "2026-11-21"), func(c *claim) { c.failure = "status 500" }, []store.Rectangle{said("2026-11-20", "2026-11-21", "failed", reason)}},
-		"failed, an open end":    {Window{Since: at("2026-11-20")}, func(c *claim) { c.failure = "status 500" }, []store.Rectangle{said("2026-11-20", asked, "failed", reason)}},
-		"failed behind the door": {days("2026-10-01", "2026-10-02"), func(c *claim) { c.failure = "status 500" }, []store.Rectangle{said("2026-10-01", "2026-10-02", "failed", reason)}},
+		"failed":                            {past, func(c *claim) { c.failure = "status 500" }, []store.Rectangle{said("2026-11-17", "2026-11-18", "failed", reason)}},
+		"failed with a filter":              {past, func(c *claim) { c.failure, c.window.Filter = "status 500", []byte(`{"ip":{}}`) }, []store.Rectangle{said("2026-11-17", "2026-11-18", "failed", reason, filter)}},
+		"failed, as far as it has happened": {days("2026-11-20", "2026-11-21"), func(c *claim) { c.failure = "status 500" }, []store.Rectangle{said("2026-11-20", asked, "failed", reason)}},
+		"failed, an open end":               {Window{Since: at("2026-11-20")}, func(c *claim) { c.failure = "status 500" }, []store.Rectangle{said("2026-11-20", asked, "failed", reason)}},
+		"failed behind the door":            {days("2026-10-01", "2026-10-02"), func(c *claim) { c.failure = "status 500" }, []store.Rectangle{said("2026-10-01", "2026-10-02", "failed", reason)}},
 
 		"divided by the door: the younger part has the counts": {days("2026-10-21", "2026-10-22"), nil, []store.Rectangle{
 			said("2026-10-21", door, "beyond the door", nothing), said(door, "2026-10-22", "complete")}},

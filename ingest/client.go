@@ -3,21 +3,15 @@ package ingest
 import (
 	"bytes"
 	"cmp"
-	"compress/flate"
-	"compress/gzip"
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -77,44 +71,6 @@ type Client struct {
 	answered atomic.Bool            // the host was reached before, so its name is right
 	accepted atomic.Pointer[string] // the Authorization header that worked last
 }
-
-// An Answer is a whole and well-formed answer to one request.
-type Answer struct {
-	Body       []byte   // after decompression; the answer's own until Release
-	Page       *Page    // what is in it
-	SHA256     [32]byte // of Body
-	Status     int      // of HTTP
-	Header     http.Header
-	Compressed bool          // the body came compressed with gzip
-	Date       time.Time     // the server's Date header, zero if none
-	Asked      time.Time     // when the request was sent, by the server's clock if it says, else by ours
-	Received   time.Time     // when the body was complete, by our clock
-	Took       time.Duration // from the request, the last one, to the end of the body
-	Offset     time.Duration // the server's clock minus ours, 0 if it did not say
-	Requests   int           // how many requests it took
-
-	memory   *share
-	released atomic.Bool
-}
-
-// Release gives the body's memory back for the next answer. Nothing of the body
-// may be used afterwards; a second call does nothing.
-func (a *Answer) Release() {
-	if a == nil || a.released.Swap(true) {
-		return
-	}
-	body := a.Body
-	a.Body = nil
-	a.memory.giveBack()
-	if cap(body) > 0 && cap(body) <= maxPooledBody {
-		bodies.Put(&body)
-	}
-}
-
-// bodies are buffers for the next answers. A giant one is not worth keeping.
-var bodies sync.Pool
-
-const maxPooledBody = 64 << 20
 
 // NewClient checks the options and returns a client. It sends nothing.
 func NewClient(o ClientOptions) (*Client, error) {
@@ -190,97 +146,6 @@ func (c *Client) Left() int { return c.limiter.Left() }
 
 // Close closes idle connections. Requests under way are not its business.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
-
-const (
-	activitiesPath = "api/v1/activities/"
-	archivedPath   = "api/v1/archived_activities/"
-)
-
-// endpointOf never quotes the address: a mistaken one may hold a password.
-func endpointOf(base string) (*url.URL, error) {
-	bad := func(problem string) error {
-		return &OptionError{Option: "base URL", Problem: problem,
-			hint: "give the API URL under Settings > Cloud Apps > About, such as https://TENANT.eu.portal.cloudappsecurity.com"}
-	}
-	base = strings.TrimSpace(base)
-	if base == "" {
-		return nil, bad("is missing")
-	}
-	u, err := url.Parse(base)
-	switch {
-	case err != nil && strings.Contains(base, "://"):
-		return nil, bad("is no URL")
-	case err != nil || u.Scheme == "" || u.Opaque != "":
-		return nil, bad("does not begin with https://")
-	case u.User != nil:
-		return nil, bad("holds a user name or password; the credential is given apart from it")
-	case u.Hostname() == "":
-		return nil, bad("names no host")
-	case u.RawQuery != "" || u.ForceQuery || strings.Contains(base, "#"):
-		return nil, bad("has a query or a fragment")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
-		return nil, bad("is plain http, which would show the credential to the network")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, bad("does not begin with https://")
-	case strings.Contains(u.Path+"/", "/api/v1/"):
-		return nil, bad("goes beyond the root of the API; leave /api/v1 and what follows away")
-	}
-	return u, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func rootsOf(o ClientOptions) (*x509.CertPool, error) {
-	if o.CAFile == "" {
-		return o.RootCAs, nil
-	}
-	pem, err := os.ReadFile(o.CAFile)
-	if err != nil {
-		return nil, fmt.Errorf("read CA file: %w", err)
-	}
-	roots := o.RootCAs
-	if roots == nil {
-		// Some systems have none; the file's roots are then the only ones.
-		if roots, err = x509.SystemCertPool(); err != nil {
-			roots = x509.NewCertPool()
-		}
-	} else {
-		roots = roots.Clone()
-	}
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, &OptionError{Option: fmt.Sprintf("CA file %q", o.CAFile), Problem: "holds no certificate",
-			hint: "give a PEM file with -----BEGIN CERTIFICATE----- in it"}
-	}
-	return roots, nil
-}
-
-func transport(t Timeouts, roots *x509.CertPool) *http.Transport {
-	dialer := &net.Dialer{Timeout: t.Connect, KeepAlive: 30 * time.Second}
-	return &http.Transport{
-		Proxy:                  proxy,
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:    t.Connect,
-		ResponseHeaderTimeout:  t.Header,
-		IdleConnTimeout:        90 * time.Second,
-		MaxIdleConnsPerHost:    16,
-		MaxResponseHeaderBytes: 1 << 20,
-		ForceAttemptHTTP2:      true, // a TLS config of one's own switches it off otherwise
-	}
-}
-
-// proxy is the environment's; what is wrong with it is not quoted, because it
-// may hold a password.
-func proxy(r *http.Request) (*url.URL, error) {
-	u, err := http.ProxyFromEnvironment(r)
-	if err != nil {
-		return nil, errors.New("the proxy that the environment names is no URL")
-	}
-	return u, nil
-}
 
 // Activities posts body, a JSON object, to the list of activities and returns
 // the whole and well-formed answer, after as many tries as the options allow.
@@ -457,113 +322,6 @@ func secretOf(r *http.Request) string {
 		return strings.TrimSpace(secret)
 	}
 	return header
-}
-
-// bodyStep is what a body takes of the memory at a time.
-const bodyStep = 1 << 20
-
-// readBody reads all of the body, or says why not; what it has read by then is
-// returned in either case.
-func (c *Client) readBody(ctx context.Context, resp *http.Response, watched *watchedBody, memory *share, q ask) (body []byte, sum [32]byte, err error) {
-	if resp.ContentLength > q.most {
-		return nil, sum, errTooLong
-	}
-	if err := memory.take(ctx, max(resp.ContentLength, 0), watched.pause); err != nil {
-		return nil, sum, err
-	}
-	if b, _ := bodies.Get().(*[]byte); b != nil {
-		body = (*b)[:0]
-	}
-	// A header may lie about the length, so it is believed up to a point only.
-	if want := min(resp.ContentLength, 16<<20) + bytes.MinRead; int64(cap(body)) < want {
-		body = make([]byte, 0, want)
-	}
-	hash := sha256.New()
-	for {
-		if cap(body)-len(body) < bytes.MinRead {
-			body = append(make([]byte, 0, 2*cap(body)+bytes.MinRead), body...)
-		}
-		if n := int64(len(body)); n >= memory.held {
-			if err := memory.take(ctx, n+bodyStep, watched.pause); err != nil {
-				return body, sum, err
-			}
-		}
-		n, err := resp.Body.Read(body[len(body):min(cap(body), len(body)+bodyStep)])
-		hash.Write(body[len(body) : len(body)+n])
-		body = body[:len(body)+n]
-		if int64(len(body)) > q.most {
-			return body, sum, errTooLong
-		}
-		if err == io.EOF {
-			memory.whole(q.soon)
-			return body, [32]byte(hash.Sum(nil)), nil
-		}
-		if err != nil {
-			return body, sum, err
-		}
-	}
-}
-
-var (
-	errTooLong = errors.New("body too long")
-	errSilent  = errors.New("no byte of the body for too long")
-	errSlow    = errors.New("body not complete in time")
-)
-
-// watch cancels a request whose body comes to a halt, or takes for ever.
-func watch(resp *http.Response, cancel context.CancelCauseFunc, t Timeouts) *watchedBody {
-	w := &watchedBody{
-		ReadCloser: resp.Body, stall: t.Stall,
-		silent: time.AfterFunc(t.Stall, func() { cancel(errSilent) }),
-		slow:   time.AfterFunc(t.Body, func() { cancel(errSlow) }),
-	}
-	resp.Body = w
-	return w
-}
-
-type watchedBody struct {
-	io.ReadCloser
-	silent, slow *time.Timer
-	stall        time.Duration
-}
-
-func (w *watchedBody) Read(b []byte) (int, error) {
-	n, err := w.ReadCloser.Read(b)
-	if n > 0 {
-		w.silent.Reset(w.stall)
-	}
-	return n, err
-}
-
-// pause stops the watch for silence while we ourselves do not read.
-func (w *watchedBody) pause(waiting bool) {
-	if waiting {
-		w.silent.Stop()
-	} else {
-		w.silent.Reset(w.stall)
-	}
-}
-
-func (w *watchedBody) stop() { w.silent.Stop(); w.slow.Stop() }
-
-// bodyError is what went wrong after n bytes of a body.
-func (c *Client) bodyError(ctx, within context.Context, err error, n int, most int64, secret string) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	var corrupt flate.CorruptInputError
-	switch {
-	case errors.Is(err, errTooLong):
-		return &MalformedError{What: fmt.Sprintf("body longer than %d bytes", most), Offset: -1, final: true, tooLong: true}
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &MalformedError{What: "cut", Offset: int64(n)}
-	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
-		return &MalformedError{What: "compressed data damaged", Offset: int64(n)}
-	}
-	if cause := context.Cause(within); cause != nil {
-		err = cause
-	}
-	return c.networkError(ctx, err, n, secret)
 }
 
 // networkError puts a failure of the network into words. n is how much of the

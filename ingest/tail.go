@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -21,6 +22,7 @@ const (
 	leastOverlap  = 10 * time.Minute
 	mostOverlap   = 6 * time.Hour
 	lagPercentile = 0.999
+	lagMemory     = 1 << 20 // records; then all that were counted count half
 )
 
 // A tail that was away catches up in stretches of save time no longer than this,
@@ -31,7 +33,7 @@ const catchUpSpan = 6 * time.Hour
 // used by one run at a time.
 type Tail struct {
 	Every time.Duration // between two rounds
-	For   time.Duration // a run begins no round, and no window, after so long
+	For   time.Duration // a run begins no round, and no window, after so long; 0: an hour
 
 	through  time.Time           // the save time that the last round is complete through; zero: none yet
 	seen     map[int64]time.Time // payloads of the overlap, by hash, and when they were saved
@@ -194,7 +196,8 @@ func (t *Tail) oneLess() {
 }
 
 // lags counts how long records took from being saved to being fetched, by
-// powers of a quarter of two, from a second on.
+// powers of a quarter of two, from a second on. What is long ago counts less and
+// less: a service that was slow for a day is not slow for ever.
 type lags struct {
 	counts [64]int64
 	all    int64
@@ -203,7 +206,14 @@ type lags struct {
 func (l *lags) add(d time.Duration) {
 	i := int(4 * math.Log2(max(1, d.Seconds())))
 	l.counts[min(i, len(l.counts)-1)]++
-	l.all++
+	if l.all++; l.all < lagMemory {
+		return
+	}
+	l.all = 0
+	for i := range l.counts {
+		l.counts[i] /= 2
+		l.all += l.counts[i]
+	}
 }
 
 // percentile is what a share of the lags stays under; 0 for no lags.
@@ -237,7 +247,7 @@ func (t *Tail) rounds(ctx context.Context, clock Clock) *rounds {
 	}
 	t.reading = 0 // a round that the last run did not end is begun anew
 	now := clock.Now()
-	r := &rounds{tail: t, clock: clock, next: now, end: now.Add(t.For), wake: make(chan struct{}, 1)}
+	r := &rounds{tail: t, clock: clock, next: now, end: now.Add(cmp.Or(t.For, time.Hour)), wake: make(chan struct{}, 1)}
 	r.arm(ctx)
 	return r
 }
