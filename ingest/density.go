@@ -150,6 +150,9 @@ func (d *density) window(at time.Time, way time.Duration, records float64) time.
 	if records >= perDay {
 		length := day
 		for ; length < longestWindow; length += day {
+			if length >= d.trust(at.Add(length*way)) {
+				break
+			}
 			n, _ := d.perDay(at.Add(length * way))
 			if perDay += n; perDay > records {
 				break
@@ -163,6 +166,16 @@ func (d *density) window(at time.Time, way time.Duration, records float64) time.
 		}
 	}
 	return spans[len(spans)-1]
+}
+
+// trust is how long a window that reaches to a day may be. What the run has seen
+// itself may have been a Sunday: it is a guess for no more than as long again,
+// or the weeks behind it would be read in one window, alone at last.
+func (d *density) trust(at time.Time) time.Duration {
+	if _, ok := d.days[dayOf(at)]; !ok && d.span >= leastSpan {
+		return 2 * d.span
+	}
+	return longestWindow
 }
 
 func dayOf(t time.Time) int64 { return floorDay(t).Unix() / int64(day/time.Second) }
