@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -205,6 +206,9 @@ func (c *chaos) followUntil(rounds int, later time.Duration) {
 	for range lines { // until the pipe is closed
 	}
 	cmd.Wait()
+	if _, err := os.Stat(c.lake); errors.Is(err, os.ErrNotExist) {
+		return // killed before there was anything to commit
+	}
 	if out, err := c.program("verify", "--quick").CombinedOutput(); err != nil {
 		c.t.Fatalf("verify after a kill: %v\n%s", err, out)
 	}
