@@ -18,7 +18,7 @@ const maxFailures = 3
 
 // spoiled deals with a reading that did not come to its end.
 func (r *run) spoiled(ctx context.Context, g *reading, err error) {
-	r.batch.Coverage = append(r.batch.Coverage, g.claims(r.facts.RunID, false)...)
+	r.claim(g, false)
 	if r.fault != nil || ctx.Err() != nil {
 		r.cut = true
 		g.tail.ended(g, err)

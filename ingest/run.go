@@ -70,6 +70,7 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 	r.plan(snapshot)
+	r.tellOfTheDoor()
 	if r.agenda.empty() && r.o.Tail == nil {
 		r.summary.NothingToDo, r.summary.Run.Outcome = true, OutcomeComplete
 		return nil
@@ -90,6 +91,20 @@ func (r *run) do(ctx context.Context) error {
 	err = r.read(ctx)
 	r.summary.Run = r.currentRun()
 	return err
+}
+
+// tellOfTheDoor says that what is asked for is more than what the main route
+// shows. An answer of nothing would look like a quiet time.
+func (r *run) tellOfTheDoor() {
+	door := r.agenda.now.Add(-doorSpan)
+	if r.o.Archived || !r.o.Since.Before(door.Add(-clockTolerance)) {
+		return
+	}
+	text := "what happened before " + door.UTC().Format(time.RFC3339)
+	if !door.Before(r.o.Until) {
+		text = "all that is asked for"
+	}
+	r.warnOnce("door", text+" is more than 30 days old, and the API's main route does not show it any more: in the ledger it is beyond the door, not complete (--archived asks the route that may have it)")
 }
 
 // check looks at what is asked for before anything is sent.
@@ -328,6 +343,24 @@ func (r *run) take(ctx context.Context, e event) {
 	}
 }
 
+// claim puts into the batch what may be said of a window by now. The door moves
+// while a run lasts: what it has hidden meanwhile is read on the other route, if
+// that is wanted.
+func (r *run) claim(g *reading, done bool) {
+	claims := g.claims(r.facts.RunID, done)
+	r.batch.Coverage = append(r.batch.Coverage, claims...)
+	if !r.o.Archived || g.archived || g.tail != nil {
+		return
+	}
+	for _, c := range claims {
+		if c.State == StateBeyondDoor && (c.Service == nil || *c.Service == g.window.Services[0]) { // one for all of its services
+			w := g.window
+			w.Since, w.Until = c.Since, c.Until
+			r.agenda.urgent(task{window: w, archived: true, why: g.why})
+		}
+	}
+}
+
 // measure tells the density what a window by event time has shown.
 func (r *run) measure(g *reading, since, until time.Time, records, bytes int64) {
 	if g.tail == nil && g.window.sortField() == SortDate {
@@ -354,7 +387,7 @@ func (r *run) end(ctx context.Context, e event) {
 		err = g.unwelcome
 	}
 	if err == nil {
-		r.batch.Coverage = append(r.batch.Coverage, g.claims(r.facts.RunID, true)...)
+		r.claim(g, true)
 		r.measure(g, later(g.window.Since, g.reached), g.window.Until, 0, 0)
 		if g.tail == nil {
 			r.finished += passed(g.window.Since, g.window.Until, r.now())
@@ -429,7 +462,7 @@ func (r *run) now() time.Time {
 // stop: what was read is not read twice.
 func (r *run) commit(ctx context.Context) error {
 	for g := range r.reading {
-		r.batch.Coverage = append(r.batch.Coverage, g.claims(r.facts.RunID, false)...)
+		r.claim(g, false)
 	}
 	r.batch.Run = r.facts
 	r.batch.Run.Requests = r.sent()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -117,6 +118,9 @@ func (p *progress) step(began time.Time) func(step string, done, total int64) {
 func (p *progress) line(text string) {
 	if r := []rune(text); len(r) > p.width-1 && p.width > 1 {
 		text = string(r[:p.width-1])
+		if i := strings.LastIndex(text, ", "); i > 0 {
+			text = text[:i] // half a fact is none
+		}
 	}
 	fmt.Fprintf(p.c.err, "\r\x1b[K%s", text)
 	p.wrote = true
