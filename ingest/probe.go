@@ -301,7 +301,14 @@ func (p *probe) clocks(a *probed) {
 		p.find("the API sends no Date header")
 		return
 	}
-	p.find("the server's clock is %s ahead of this machine's", a.page.Offset.Round(time.Second))
+	switch offset := a.page.Offset.Round(time.Second); { // Date has whole seconds
+	case offset.Abs() <= time.Second:
+		p.find("the server's clock and this machine's agree")
+	case offset > 0:
+		p.find("the server's clock is %s ahead of this machine's", offset)
+	default:
+		p.find("the server's clock is %s behind this machine's", -offset)
+	}
 	if n := len(a.rows); n > 0 {
 		last := slices.MaxFunc(a.rows, func(x, y probedRow) int { return cmp.Compare(x.created, y.created) })
 		if ahead := time.UnixMilli(last.created).Sub(a.page.Date); ahead > 0 {
