@@ -104,8 +104,8 @@ func TestChaos(t *testing.T) {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
 	stats := c.sim.Stats()
-	text := fmt.Sprintf("%d payloads, %d requests of which %d were throttled and %d met a fault, %d kills, %s.\nThe last run said:\n\n%s\n%s",
-		len(truth.activities)+len(truth.revisions)+len(truth.quarantine), stats.Requests, stats.Throttled, stats.Faults, c.kills, time.Since(began).Round(time.Second), report, c.contrast(truth))
+	text := fmt.Sprintf("%d payloads, %d requests of which %d were throttled and %d met a fault, %d kills, %s.\nThe last runs said:\n\n    %s\n\n%s",
+		len(truth.activities)+len(truth.revisions)+len(truth.quarantine), stats.Requests, stats.Throttled, stats.Faults, c.kills, time.Since(began).Round(time.Second), strings.ReplaceAll(strings.TrimSpace(report), "\n", "\n    "), c.contrast(truth))
 	t.Log(text)
 	if *chaosResult != "" && !t.Failed() {
 		if err := os.WriteFile(*chaosResult, []byte(c.report(text)), 0o644); err != nil {
@@ -215,7 +215,7 @@ func (c *chaos) followUntil(rounds int, later time.Duration) {
 }
 
 // followToEnd lets the program do what is left, and a few quiet rounds, and stops
-// it as a service is stopped. It answers what it said.
+// it as a service is stopped. It answers what it said of its runs.
 func (c *chaos) followToEnd() string {
 	c.t.Helper()
 	cmd := c.follow()
@@ -235,7 +235,27 @@ func (c *chaos) followToEnd() string {
 	if err := cmd.Wait(); err != nil && cmd.ProcessState.ExitCode() != exitPartial {
 		c.t.Fatalf("the last run: %v\n%s", err, stderr.String())
 	}
-	return stderr.String()
+	return summaries(stderr.String())
+}
+
+// summaries are what a follower said of its runs, the last three of them, and not
+// what it said on the way.
+func summaries(stderr string) string {
+	var said []string
+	for line := range strings.Lines(stderr) {
+		if !strings.HasPrefix(line, "waiting ") && !strings.HasPrefix(line, "window ") && !strings.HasPrefix(line, "following, ") {
+			said = append(said, line)
+		}
+	}
+	runs := 0
+	for i := len(said) - 1; i >= 0; i-- {
+		if strings.HasPrefix(said[i], "lake ") {
+			if runs++; runs > 3 {
+				return strings.Join(said[i+1:], "")
+			}
+		}
+	}
+	return strings.Join(said, "")
 }
 
 // chaosTruth is what the service has of the time that was asked for, by table,

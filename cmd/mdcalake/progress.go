@@ -131,8 +131,12 @@ func (p *progress) wait(d time.Duration, why string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	// The pauses that keep the rate are what a run consists of; a long one wants
-	// a word.
-	if p.quiet || d < 3*time.Second && !p.verbose {
+	// a word. On a terminal it is written over, in a log it stays.
+	long := 20 * time.Second
+	if p.live {
+		long = 3 * time.Second
+	}
+	if p.quiet || d < long && !p.verbose {
 		return
 	}
 	text := fmt.Sprintf("waiting %s: %s", d.Round(100*time.Millisecond), why)
