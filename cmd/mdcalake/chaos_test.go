@@ -235,7 +235,7 @@ func (c *chaos) followToEnd() string {
 	if err := cmd.Wait(); err != nil && cmd.ProcessState.ExitCode() != exitPartial {
 		c.t.Fatalf("the last run: %v\n%s", err, stderr.String())
 	}
-	return summaries(stderr.String())
+	return strings.ReplaceAll(summaries(stderr.String()), c.lake, "lake")
 }
 
 // summaries are what a follower said of its runs, the last three of them, and not
