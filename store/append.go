@@ -27,6 +27,7 @@ type Append struct {
 	mu       sync.Mutex
 	cells    map[Partition]*cell
 	memory   int   // bytes of all waiting rows
+	loaded   int   // and of spilled ones that are brought back to be written: they share the budget
 	rowCount int64 // rows of the run so far
 	// batchRows are those of the batch under way.
 	batchRows int64
@@ -95,7 +96,7 @@ func (w *Writer) Begin(run Run) (*Append, error) {
 func (a *Append) newBatch() {
 	a.batch = batch{bad: map[[32]byte]bool{}, released: map[[32]byte]bool{}, seen: map[string]int64{}, tenants: map[int64]bool{}}
 	a.contested, a.contestedMemory, a.claims = map[Partition]*cell{}, 0, newClaims()
-	a.ingested, a.memory, a.batchRows = 0, 0, 0
+	a.ingested, a.memory, a.loaded, a.batchRows = 0, 0, 0, 0
 }
 
 // Run is the run as it stands, the batch under way included as far as it was
@@ -119,7 +120,7 @@ func (a *Append) Add(ctx context.Context, r *Row) error {
 		return a.fail(err)
 	}
 	victim, t, write := a.relieve(r.Partition())
-	for victim == nil && a.memory >= a.limits().buffer && a.anyBusy() {
+	for victim == nil && a.memory+a.loaded >= a.limits().buffer && a.anyBusy() {
 		a.room.Wait()
 		victim, t, write = a.relieve(r.Partition())
 	}
@@ -242,10 +243,25 @@ func (a *Append) relieve(last Partition) (c *cell, t taken, write bool) {
 	if c := a.cells[last]; c != nil && c.raw >= a.limits().fileRaw && !c.busy {
 		return c, a.takeFrom(c, true), true
 	}
-	if a.memory < a.limits().buffer {
+	if a.memory+a.loaded < a.limits().buffer {
 		return nil, taken{}, false
 	}
-	var idle, largest *cell
+	idle, largest := a.waiting()
+	switch {
+	case idle == nil: // all of them are on their way out
+		return nil, taken{}, false
+	case a.rowCount-idle.lastRow >= a.limits().idleRows:
+		return idle, a.takeFrom(idle, true), true
+	case a.memory < a.limits().buffer && !a.worthSpilling(largest):
+		return nil, taken{}, false // what was brought back goes sooner than many small pieces would
+	default:
+		return largest, a.takeFrom(largest, false), false
+	}
+}
+
+// waiting are, of the cells that nobody is busy with, the one that has seen no row
+// for the longest time, and the largest; nil if there are none.
+func (a *Append) waiting() (idle, largest *cell) {
 	for _, c := range a.cells {
 		if c.busy || c.memory == 0 {
 			continue
@@ -257,19 +273,41 @@ func (a *Append) relieve(last Partition) (c *cell, t taken, write bool) {
 			largest = c
 		}
 	}
-	switch {
-	case idle == nil: // all of them are on their way out
-		return nil, taken{}, false
-	case a.rowCount-idle.lastRow >= a.limits().idleRows:
-		return idle, a.takeFrom(idle, true), true
-	default:
-		return largest, a.takeFrom(largest, false), false
+	return idle, largest
+}
+
+func (a *Append) worthSpilling(c *cell) bool { return c.memory >= a.limits().buffer/leastSpill }
+
+// makeRoom spills other cells where one is about to bring its spilled rows back.
+func (a *Append) makeRoom() error {
+	for {
+		a.mu.Lock()
+		_, largest := a.waiting()
+		if a.loaded == 0 || a.memory+a.loaded <= a.limits().buffer || largest == nil || !a.worthSpilling(largest) {
+			a.mu.Unlock()
+			return nil
+		}
+		// In one go: whoever takes the cell next finds the rows here or there.
+		t := largest.take(false)
+		segments, err := a.spill.put(t)
+		largest.spilled = append(largest.spilled, segments...)
+		a.memory -= t.memory
+		a.room.Broadcast()
+		a.mu.Unlock()
+		if err != nil {
+			return err
+		}
 	}
 }
 
 func (a *Append) takeFrom(c *cell, withSpilled bool) taken {
 	c.busy = true
-	return c.take(withSpilled)
+	t := c.take(withSpilled)
+	for _, seg := range t.spilled {
+		t.loaded += seg.size
+	}
+	a.loaded += t.loaded
+	return t
 }
 
 // put writes or spills what relieve has taken.
@@ -286,6 +324,7 @@ func (a *Append) release(c *cell, t taken, segments []spillSegment) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.memory -= t.memory
+	a.loaded -= t.loaded
 	c.spilled = append(c.spilled, segments...)
 	c.busy = false
 	a.room.Broadcast()

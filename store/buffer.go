@@ -21,6 +21,7 @@ import (
 const (
 	chunkBytes = 256 << 10
 	spillBlock = 4 << 20 // bytes of rows that are compressed together
+	leastSpill = 20      // while rows are brought back, a cell with less than this part of the budget is not worth spilling
 )
 
 // waitingRow is what is asked of a waiting row without decoding it, and the
@@ -80,6 +81,7 @@ type taken struct {
 	chunks  [][]byte
 	spilled []spillSegment
 	memory  int
+	loaded  int // bytes of the spilled rows once they are back
 	raw     int64
 }
 

@@ -19,6 +19,9 @@ func (a *Append) writeCell(ctx context.Context, p Partition, t taken, name strin
 	a.encoders <- struct{}{}
 	leave := sync.OnceFunc(func() { <-a.encoders })
 	defer leave()
+	if err := a.makeRoom(); err != nil {
+		return err
+	}
 	if err := a.spill.load(&t); err != nil {
 		return err
 	}

@@ -68,8 +68,9 @@ const (
 	// finished, in input sorted by time.
 	idleRows = 20_000
 	// fileRawBytes is the most raw bytes that go into one file, so that sorting
-	// a partition stays within bounded memory.
-	fileRawBytes = 96 << 20
+	// a partition stays within bounded memory: two are written at once, and share
+	// the budget of what waits.
+	fileRawBytes = 64 << 20
 	// verifyIDs is how many hashes of ids verify holds at once: 48 MiB. A lake of
 	// 50 million rows takes about ten passes over the column.
 	verifyIDs = 6 << 20
