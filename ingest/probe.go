@@ -145,9 +145,10 @@ func (p *probe) ask(ctx context.Context) error {
 	}
 	p.ceiling("scan by POST", first, 5000)
 	p.clocks(first)
-	// 2: along save time.
-	saved, err := p.question(ctx, "scan by POST, created.gte a day ago, sorted by created, limit 500", http.MethodPost, p.o.Client.endpoint,
-		scanBody(fmt.Sprintf(`{"created":{"gte":%d}}`, p.now.Add(-day).UnixMilli()), 500, SortCreated))
+	// 2: along save time, within the dates that the route shows, as a tail asks: a
+	// question without a date or an app is said to be throttled sooner.
+	saved, err := p.question(ctx, "scan by POST, date.gte 30 days ago, created.gte a day ago, sorted by created, limit 500", http.MethodPost, p.o.Client.endpoint,
+		scanBody(fmt.Sprintf(`{"date":{"gte":%d},"created":{"gte":%d}}`, p.now.Add(-doorSpan).UnixMilli(), p.now.Add(-day).UnixMilli()), 500, SortCreated))
 	if err != nil {
 		return err
 	}

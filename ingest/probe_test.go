@@ -44,7 +44,9 @@ func finds(t *testing.T, r *ingest.ProbeReport, words ...string) {
 
 func TestAProbeTellsHowTheServiceBehaves(t *testing.T) {
 	t.Parallel()
-	r, sim := probing(t, func(o *simulator.Options) { o.Paging.ScanCap, o.Paging.ScanGetCap, o.DateSkew = 100, 70, time.Hour })
+	r, sim := probing(t, func(o *simulator.Options) {
+		o.Paging.ScanCap, o.Paging.ScanGetCap, o.DateSkew, o.Throttle.ExpensivePerMinute = 100, 70, time.Hour, -1
+	})
 	if len(r.Answers) != 5 || r.Version != "1.2.3" || r.Host != "localhost" || r.SignIn != "token" || !r.Asked.Equal(now) || !r.Answered() {
 		t.Errorf("%+v", r)
 	}
@@ -59,7 +61,7 @@ func TestAProbeTellsHowTheServiceBehaves(t *testing.T) {
 	}
 	same(t, "methods", []string{"POST", "POST", "GET", "POST", "POST"}, routes)
 	same(t, "cursor", "{date: {gte: int}}", r.Answers[0].Cursor)
-	same(t, "cursor of created", "{created: {gte: int}}", r.Answers[1].Cursor)
+	same(t, "cursor of created", "{created: {gte: int}, date: {gte: int}}", r.Answers[1].Cursor)
 	same(t, "cursor of days", "{date: {gte: int, gte_ndays: int}}", r.Answers[2].Cursor)
 	finds(t, r, "scan by POST gave 9", "scan by GET gave 69 records where 5000 were asked for and more remained", "clock is 1h0m0s ahead", "sorted by created: true (by date: false), 0 of ",
 		"by date, the next page begins ", "; 0 of its records were on the one before", "archived route answers this credential")

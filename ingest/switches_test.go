@@ -51,6 +51,18 @@ func TestEveryKindOfServiceBringsTheWholeTruth(t *testing.T) {
 	}
 }
 
+// Rounds of a tail are by save time; they name dates all the same.
+func TestATailAsksNothingExpensive(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBubble(t, busy(simulator.Options{Throttle: simulator.Throttle{ExpensivePerMinute: -1}}))
+		b.follow(t.Context(), 30, nil)
+		b.isWhole()
+		if n := b.sim.Stats().Throttled; n > 0 {
+			t.Errorf("%d questions were too expensive", n)
+		}
+	})
+}
+
 // A page size that the service refuses ends the run at once, and it says why; a
 // smaller one goes on from there.
 func TestAPageSizeThatIsRefused(t *testing.T) {
