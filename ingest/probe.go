@@ -234,11 +234,14 @@ func (p *probe) question(ctx context.Context, what, method, address string, body
 	answer, err := p.o.Client.once(ctx, ask{method: method, url: address, body: body, most: p.o.Client.options.MaxBody})
 	var status *StatusError
 	var unreachable *UnreachableError
+	var slow *ThrottledError
 	switch {
 	case ctx.Err() != nil, first && (errors.Is(err, ErrSignInRefused) || errors.As(err, &unreachable)):
 		return nil, err
 	case errors.As(err, &status):
 		a.Status, a.Error = status.Status, impersonal(err.Error())
+	case errors.As(err, &slow): // nobody has written down what this looks like
+		a.Status, a.Error = slow.status, impersonal(fmt.Sprintf("%s (Retry-After: %s)", err, cmp.Or(slow.retryAfter, "none")))
 	case err != nil:
 		a.Error = impersonal(err.Error())
 	default:

@@ -98,6 +98,19 @@ func TestAProbeOfOtherServices(t *testing.T) {
 	}
 }
 
+// What a 429 looks like is among what nobody knows.
+func TestAProbeThatIsThrottled(t *testing.T) {
+	t.Parallel()
+	for retry, want := range map[simulator.RetryAfter]string{simulator.RetryAfterSeconds: "(Retry-After: 2)", simulator.RetryAfterMissing: "(Retry-After: none)"} {
+		r, _ := probing(t, func(o *simulator.Options) {
+			o.Throttle.RetryAfter, o.Faults = retry, []simulator.Fault{{Kind: simulator.FaultStatus429, Request: 2}}
+		})
+		if a := r.Answers[1]; a.Status != 429 || a.Error != "throttled: Request was throttled. Expected available in 2 seconds. "+want {
+			t.Errorf("%+v", a)
+		}
+	}
+}
+
 func TestAProbeThatBringsNothing(t *testing.T) {
 	t.Parallel()
 	r, _ := probing(t, func(o *simulator.Options) {
