@@ -194,7 +194,7 @@ func (c *Client) ask(ctx context.Context, q ask, check func(*Page) error) (answe
 	var kept *Answer
 	retry := &c.options.Retry
 	var accepted *string
-	for faults, throttled, renewals := 0, 0, 0; ; {
+	for faults, throttled, soon, renewals := 0, 0, 0, 0; ; {
 		if err := c.limiter.Wait(ctx); err != nil {
 			return kept, requests, err
 		}
@@ -214,7 +214,13 @@ func (c *Client) ask(ctx context.Context, q ask, check func(*Page) error) (answe
 			if throttled++; throttled >= retry.Throttled {
 				return kept, requests, withTries(err, requests)
 			}
-			c.limiter.Throttled(slow.Wait, "throttled by the API")
+			wait := slow.Wait
+			if wait <= throttleMin {
+				// "0", again and again: of so short a wait less is believed each time.
+				wait = min(throttleMin<<soon, throttleDefault)
+				soon++
+			}
+			c.limiter.Throttled(wait, "throttled by the API")
 			continue
 		}
 		var status *StatusError

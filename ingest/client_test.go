@@ -502,6 +502,19 @@ func TestThrottlingWaitsAsLongAsTheAPISays(t *testing.T) {
 	}
 }
 
+// A service that says "0" and means a minute is not asked twenty times in twenty
+// seconds, and given up.
+func TestAWaitThatIsTooShortGetsLonger(t *testing.T) {
+	zero, other := status(429, "", "Retry-After", "0"), status(429, "", "Retry-After", "5")
+	b := client(t, serve(t, zero, zero, zero, other, zero, zero, zero, zero, zero, body(onePage)).URL)
+	if _, err := b.ask(t); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(seconds(1, 2, 4, 5, 8, 16, 32, 60, 60), b.clock.Sleeps()); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestThrottlingHasABoundOfItsOwn(t *testing.T) {
 	srv := serve(t, status(429, `{"detail":"Request was throttled."}`))
 	b := client(t, srv.URL)

@@ -39,6 +39,7 @@ func (d *Declaration) Check(now time.Time) error {
 		return &OptionError{Option: "the declared interval", Problem: fmt.Sprintf(format, args...), hint: hint}
 	}
 	since, until := wholeMillis(d.Since), wholeMillis(d.Until)
+	now = wholeMillis(now) // "now" itself is not yet to come
 	text := func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 	switch {
 	case !since.Before(until):

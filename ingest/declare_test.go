@@ -115,6 +115,18 @@ func TestADeclarationThatCannotBeTrueIsRefused(t *testing.T) {
 	}
 }
 
+func TestADeclarationUpToNow(t *testing.T) {
+	t.Parallel()
+	between := now.Add(123*time.Millisecond + 456*time.Microsecond)
+	d := ingest.Declaration{Since: now.Add(-5 * time.Hour), Until: between}
+	if err := d.Check(between); err != nil {
+		t.Error(err)
+	}
+	if err := d.Check(now); err == nil {
+		t.Error("the future was declared")
+	}
+}
+
 // A run that ends early declares nothing.
 func TestARunThatFailsDeclaresNothing(t *testing.T) {
 	t.Parallel()

@@ -102,6 +102,9 @@ type ThrottledError struct {
 	Wait  time.Duration // how long it asked to wait, the last time
 	Text  string        // what it said, one short line, perhaps empty
 	Tries int
+
+	status     int    // 429, as a rule
+	retryAfter string // the header, as it came
 }
 
 func (e *ThrottledError) Error() string {

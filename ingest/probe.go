@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,11 @@ type ProbeReport struct {
 	Answers  []Probed    `json:"answers"`
 	Findings []string    `json:"findings"`
 	Feeds    []FeedShape `json:"feeds"` // top-level members of the records, by app
+}
+
+// Answered says whether any question was answered with a page.
+func (r *ProbeReport) Answered() bool {
+	return slices.ContainsFunc(r.Answers, func(a Probed) bool { return a.Error == "" })
 }
 
 // Probed is one question and what came of it.
@@ -90,15 +96,42 @@ type probe struct {
 	decoder *Decoder
 }
 
+// serviceHosts are those of the service in its clouds; a tenant's is
+// TENANT.REGION below one of them.
+var serviceHosts = []string{"portal.cloudappsecurity.com", "portal.cloudappsecurity.us", "portal.cloudappsecuritygov.com"}
+
 // hostPattern is a host without what names the tenant.
 func hostPattern(host string) string {
 	host = apiHost(host)
-	parts := strings.Split(host, ".")
-	if len(parts) < 4 {
-		return host // the generic host, or this machine
+	for _, own := range serviceHosts {
+		labels, found := strings.CutSuffix(host, own)
+		switch names := strings.Split(labels, "."); {
+		case found && labels == "":
+			return own // of all tenants
+		case found && len(names) > 2:
+			return "TENANT." + names[len(names)-2] + "." + own
+		case found && len(names) == 2:
+			return "TENANT." + own
+		}
 	}
-	parts[0] = "TENANT"
-	return strings.Join(parts, ".")
+	if host == "localhost" {
+		return host
+	}
+	return "another host"
+}
+
+// What names somebody in the text of an error, which may be the service's own.
+var (
+	mailAddress = regexp.MustCompile(`[\w.%+~-]+@[\w.-]+`)
+	hostInText  = regexp.MustCompile(`(?:[\w-]+\.){2,}[A-Za-z][\w-]+(?::\d+)?|[\w-]+\.(?:com|net|org|gov|edu|io|us)\b|(?:\d+\.){3}\d+(?::\d+)?|\[[0-9A-Fa-f:.%]+\](?::\d+)?`)
+	idInText    = regexp.MustCompile(`[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|\b(?:[0-9A-Fa-f]{16,}|\d{6,})\b`)
+)
+
+// impersonal is a text without hosts, addresses and ids.
+func impersonal(text string) string {
+	text = mailAddress.ReplaceAllLiteralString(text, "<name>")
+	text = hostInText.ReplaceAllStringFunc(text, hostPattern)
+	return idInText.ReplaceAllLiteralString(text, "<id>")
 }
 
 // ask sends the questions, each of which may build on those before.
@@ -112,24 +145,25 @@ func (p *probe) ask(ctx context.Context) error {
 	}
 	p.ceiling("scan by POST", first, 5000)
 	p.clocks(first)
-	// 2: along save time.
-	saved, err := p.question(ctx, "scan by POST, created.gte a day ago, sorted by created, limit 500", http.MethodPost, p.o.Client.endpoint,
-		scanBody(fmt.Sprintf(`{"created":{"gte":%d}}`, p.now.Add(-day).UnixMilli()), 500, SortCreated))
+	// 2: along save time, within the dates that the route shows, as a tail asks: a
+	// question without a date or an app is said to be throttled sooner.
+	saved, err := p.question(ctx, "scan by POST, date.gte 30 days ago, created.gte a day ago, sorted by created, limit 500", http.MethodPost, p.o.Client.endpoint,
+		scanBody(fmt.Sprintf(`{"date":{"gte":%d},"created":{"gte":%d}}`, p.now.Add(-doorSpan).UnixMilli(), p.now.Add(-day).UnixMilli()), 500, SortCreated))
 	if err != nil {
 		return err
 	}
 	p.savedOrder(saved)
-	// 3: what a cursor brings.
-	if err := p.cursor(ctx, first, saved); err != nil {
-		return err
-	}
-	// 4: by GET, with days for a bound.
-	query := url.Values{"filters": {`{"date":{"gte_ndays":7}}`}, "isScan": {"true"}, "limit": {"5000"}}
-	get, err := p.question(ctx, "scan by GET, date.gte_ndays 7, limit 5000", http.MethodGet, p.o.Client.endpoint+"?"+query.Encode(), nil)
+	// 3: by GET, with days for a bound.
+	query := url.Values{"filters": {`{"date":{"gte_ndays":7}}`}, "isScan": {"true"}, "limit": {"5000"}, "sortField": {string(SortDate)}, "sortDirection": {"asc"}}
+	get, err := p.question(ctx, "scan by GET, date.gte_ndays 7, ascending, limit 5000", http.MethodGet, p.o.Client.endpoint+"?"+query.Encode(), nil)
 	if err != nil {
 		return err
 	}
 	p.ceiling("scan by GET", get, 5000)
+	// 4: what a cursor brings.
+	if err := p.cursor(ctx, first, saved, get); err != nil {
+		return err
+	}
 	// 5: the archived route.
 	archived, err := p.question(ctx, "archived route, date.range of a day 40 days ago, limit 500", http.MethodPost, p.o.Client.archived,
 		fmt.Appendf(nil, `{"filters":{"date":{"range":[{"start":%d,"end":%d}]}},"skip":0,"limit":500,"sortField":"date","sortDirection":"asc"}`,
@@ -147,13 +181,13 @@ func (p *probe) ask(ctx context.Context) error {
 }
 
 // cursor asks by the cursor of the first scan, or where that had none, by that
-// of the other one.
-func (p *probe) cursor(ctx context.Context, first, saved *probed) error {
+// of another one: a page by GET is full where a tenant's week fits into one by POST.
+func (p *probe) cursor(ctx context.Context, first, saved, get *probed) error {
 	for _, from := range []struct {
 		page *probed
 		sort SortField
 		what string
-	}{{first, SortDate, "the first question"}, {saved, SortCreated, "the second question"}} {
+	}{{first, SortDate, "the first question"}, {saved, SortCreated, "the second question"}, {get, SortDate, "the third question, by POST,"}} {
 		if from.page.page == nil || !usableCursor(from.page.page.NextQueryFilters) {
 			continue
 		}
@@ -163,7 +197,12 @@ func (p *probe) cursor(ctx context.Context, first, saved *probed) error {
 		}
 		return err
 	}
-	p.find("the scans fit a page each, so no cursor could be tried")
+	switch {
+	case first.page == nil && saved.page == nil && get.page == nil:
+		p.find("no scan was answered with a page, so no cursor could be tried")
+	default:
+		p.find("no scan had a cursor, so none could be tried")
+	}
 	return nil
 }
 
@@ -195,13 +234,16 @@ func (p *probe) question(ctx context.Context, what, method, address string, body
 	answer, err := p.o.Client.once(ctx, ask{method: method, url: address, body: body, most: p.o.Client.options.MaxBody})
 	var status *StatusError
 	var unreachable *UnreachableError
+	var slow *ThrottledError
 	switch {
 	case ctx.Err() != nil, first && (errors.Is(err, ErrSignInRefused) || errors.As(err, &unreachable)):
 		return nil, err
 	case errors.As(err, &status):
-		a.Status, a.Error = status.Status, err.Error()
+		a.Status, a.Error = status.Status, impersonal(err.Error())
+	case errors.As(err, &slow): // nobody has written down what this looks like
+		a.Status, a.Error = slow.status, impersonal(fmt.Sprintf("%s (Retry-After: %s)", err, cmp.Or(slow.retryAfter, "none")))
 	case err != nil:
-		a.Error = err.Error()
+		a.Error = impersonal(err.Error())
 	default:
 		p.tell(a, answer)
 	}
@@ -236,7 +278,7 @@ func headersOf(answer *Answer) (all []string) {
 	for name, values := range answer.Header {
 		lower := strings.ToLower(name)
 		if lower == "content-type" || lower == "retry-after" || strings.Contains(lower, "ratelimit") || lower == "transfer-encoding" {
-			name += ": " + shortLine(strings.Join(values, ", "), "")
+			name += ": " + impersonal(shortLine(strings.Join(values, ", "), ""))
 		}
 		all = append(all, name)
 	}
@@ -311,7 +353,7 @@ func (p *probe) clocks(a *probed) {
 	}
 	if n := len(a.rows); n > 0 {
 		last := slices.MaxFunc(a.rows, func(x, y probedRow) int { return cmp.Compare(x.created, y.created) })
-		if ahead := time.UnixMilli(last.created).Sub(a.page.Date); ahead > 0 {
+		if ahead := time.UnixMilli(last.created).Sub(a.page.Date); ahead > time.Second { // a Date header has no parts of one
 			p.find("a record was saved %s after the server's own clock", ahead.Round(time.Millisecond))
 		}
 	}
@@ -369,7 +411,10 @@ func memberNames(object []byte) (names []string) {
 		return nil
 	}
 	if e.members(func(name string) error {
-		names = append(names, ledgerWord(name))
+		if name != "_id" { // which is no field of a filter, and no secret
+			name = ledgerWord(name)
+		}
+		names = append(names, name)
 		_, err := e.value()
 		return err
 	}) != nil {

@@ -151,7 +151,7 @@ func (c *Client) statusError(resp *http.Response, secret string) error {
 	// caller's own filter, echoed.
 	throttled := (status == http.StatusForbidden || status >= 500) && strings.Contains(text, "throttled")
 	if status == http.StatusTooManyRequests || throttled {
-		return &ThrottledError{Wait: throttleWait(resp.Header, text, now), Text: text}
+		return &ThrottledError{Wait: throttleWait(resp.Header, text, now), Text: text, status: status, retryAfter: shortLine(resp.Header.Get("Retry-After"), secret)}
 	}
 	e := &StatusError{Status: status, Text: text, wrongBackend: status == http.StatusUnauthorized && text == wrongBackend}
 	if status >= 300 && status <= 399 {

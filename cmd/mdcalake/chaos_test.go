@@ -58,6 +58,8 @@ var chaosFaults = map[simulator.FaultKind]float64{
 	simulator.FaultEmptyPage: 0.03, simulator.FaultTwice: 0.05, simulator.FaultStuckCursor: 0.02, simulator.FaultNoCursor: 0.01, simulator.FaultEarlyEnd: 0.03,
 	simulator.FaultEmptyObject: 0.01, simulator.FaultNullData: 0.01, simulator.FaultWrongTotal: 0.1, simulator.FaultNoTotal: 0.1, simulator.FaultOverlap: 0.05,
 	simulator.FaultDisorder: 0.02, simulator.FaultOutside: 0.02,
+	simulator.FaultStatus408: 0.01, simulator.FaultKeySet401: 0.01, simulator.FaultHTML429: 0.005, simulator.FaultCutChunked: 0.01, simulator.FaultCutClosed: 0.01,
+	simulator.FaultResetBody: 0.01, simulator.FaultMark: 0.02, simulator.FaultEmptyMoved: 0.02,
 }
 
 // chaos is the service and the program against each other.
@@ -122,7 +124,9 @@ func (c *chaos) serve(records int) {
 	c.since = now.Add(-chaosBacklog)
 	o := simulator.Options{
 		Seed: c.seed, Start: now.AddDate(0, 0, -chaosDays), End: now.AddDate(0, 0, 2), Count: records * (chaosDays + 2) / chaosDays,
-		Revisions: 0.02, BadRecords: 0.005, Huge: 0.0005, HugeBytes: 200_000, Door: 30 * 24 * time.Hour, RatePerMinute: 30,
+		Revisions: 0.02, BadRecords: 0.005, BrokenText: 0.01, NativeFeeds: true, VisibleLag: 8 * time.Minute, Wire: simulator.Wire{Gzip: true, Chunked: true},
+		Throttle: simulator.Throttle{Body: simulator.ThrottleMixed, RetryAfter: simulator.RetryAfterMixed},
+		Huge:     0.0005, HugeBytes: 200_000, Door: 30 * 24 * time.Hour, RatePerMinute: 30,
 		Clock: func() time.Time {
 			if at := c.stop.Load(); at != 0 {
 				return time.Unix(0, at).UTC()

@@ -44,7 +44,7 @@ route that is not documented: experimental.
 			&cli.BoolFlag{Name: "again", Usage: "ask also for what has been read and is not due again", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "plan", Usage: "print the windows, requests and minutes it would take, and ask nothing", DisableDefaultText: true},
 			&cli.StringFlag{Name: "order", Value: string(ingest.NewestFirst), Usage: "which windows come first: newest or oldest"},
-			&cli.IntFlag{Name: "parallel", Usage: "windows at a `TIME` (default: as many as keep the rate busy)", DefaultText: " "},
+			&cli.IntFlag{Name: "parallel", Usage: "read `N` windows at a time", DefaultText: "as many as keep the rate busy"},
 			&cli.BoolFlag{Name: "archived", Usage: "read what is older than 30 days, too, on the archived route (experimental)", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "follow", Usage: "stay, and read what is saved from now on", DisableDefaultText: true},
 			&cli.DurationFlag{Name: "every", Value: 5 * time.Minute, Usage: "with --follow: how often"},

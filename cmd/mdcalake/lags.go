@@ -15,7 +15,9 @@ import (
 
 // How late records come, by service: from the event to its saving, and from its
 // saving to our first fetch of it. The second can be told only of what was saved
-// while a tail followed: a backfill fetches what lay there for days.
+// while a tail followed: a backfill fetches what lay there for days. It goes by
+// the time at which a commit was begun: what was saved after that counts as seen
+// at once.
 
 // lagsReach is how far back records count.
 const lagsReach = 30 * 24 * time.Hour
@@ -40,7 +42,7 @@ with followed as (
   where run_id in (select run_id from coverage where since_created is not null) group by run_id),
 seen as (
   select service, app_name, epoch(created) - epoch(timestamp) as late,
-    case when created >= followed.started then epoch(ingested) - epoch(created) end as visible
+    case when created >= followed.started then greatest(epoch(ingested) - epoch(created), 0) end as visible
   from activities left join followed using (run_id)
   where date >= '%s' and created is not null)
 select service, any_value(app_name) as app_name, count(*) as records,

@@ -144,6 +144,7 @@ func (p *progress) wait(d time.Duration, why string) {
 		p.line(text)
 		return
 	}
+	p.clear()
 	fmt.Fprintln(p.c.err, text)
 }
 
