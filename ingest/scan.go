@@ -154,6 +154,7 @@ func (s *Scan) run(ctx context.Context, emit func(*Page) bool) error {
 			return s.fail(err)
 		}
 		page := s.page(answer)
+		s.limit.Accept(limit)
 		s.askForMore(limit, page)
 		last, stuck := s.advance(page)
 		repeats := s.repeats // emit gives the page away
@@ -195,15 +196,18 @@ func (s *Scan) ask(limit int) ask {
 	return ask{url: s.client.endpoint, body: b, most: min(most, s.client.options.MaxBody), soon: s.prompt}
 }
 
-// askForLess makes the pages smaller where one was too large to be held, and
-// takes it back where the API refuses to give so few: then a page may be as
-// large as any body.
+// askForLess makes the pages smaller where one was too large to be held, or where
+// the API refuses the first question: it may allow no more than it documents
+// (ACTIVITIES_API 3.1). It takes it back where the API refuses to give so few:
+// then a page may be as large as any body.
 func (s *Scan) askForLess(limit int, err error) bool {
 	var malformed *MalformedError
 	var status *StatusError
 	switch {
 	case errors.As(err, &malformed) && malformed.tooLong && limit > 1 && !s.whole:
 		s.limit.Halve(limit)
+		return true
+	case errors.As(err, &status) && status.Status == http.StatusBadRequest && s.pages == 0 && s.limit.Refuse(limit, leastLimit):
 		return true
 	case errors.As(err, &status) && status.Status == http.StatusBadRequest && limit < min(leastLimit, s.limit.first) && !s.whole:
 		s.limit, s.whole = NewPageSize(min(leastLimit, s.limit.first)), true

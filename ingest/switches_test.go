@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +76,20 @@ func TestAPageSizeThatIsRefused(t *testing.T) {
 	}
 	w.mustRun(func(o *ingest.Options) { o.PageSize = 100 })
 	truth(t, w.dir, w.sim.Expected())
+}
+
+// Where more than 500 is refused, 500 is asked for: so many are documented.
+func TestAPageSizeBeyondWhatIsDocumentedIsGivenUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *simulator.Options) { o.Count, o.Paging.ScanCap, o.Paging.Refuse = 2500, 500, true })
+	if s := w.mustRun(func(o *ingest.Options) { o.PageSize = 5000 }); s.Run.Outcome != "complete" {
+		t.Errorf("%+v", s)
+	}
+	truth(t, w.dir, w.sim.Expected())
+	limits := w.limitsAsked()
+	if limits[0] == 500 || slices.ContainsFunc(limits[1:], func(n int) bool { return n != 500 }) {
+		t.Errorf("asked for %v", limits)
+	}
 }
 
 // The ways in which an answer is sent, and what is said with 429, over a network.

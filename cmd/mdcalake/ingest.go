@@ -292,10 +292,15 @@ func readLimited(in io.Reader, flag string, limit int64) ([]byte, error) {
 type summaryJSON struct {
 	RunID         string           `json:"run_id"`
 	Outcome       string           `json:"outcome"`
+	Host          string           `json:"host,omitempty"`
+	Credential    string           `json:"credential_kind,omitempty"`
+	ClientID      string           `json:"client_id,omitempty"`
+	ClockOffsetMS *int64           `json:"clock_offset_ms,omitempty"` // the server's clock minus ours
 	Error         string           `json:"error,omitempty"`
 	Windows       int              `json:"windows"`
 	Finished      int              `json:"windows_finished"`
 	Failed        []failedJSON     `json:"windows_failed"`
+	Rounds        int              `json:"rounds,omitempty"` // of --follow
 	Requests      int64            `json:"requests"`
 	Records       int64            `json:"records"`
 	Added         int64            `json:"added"`
@@ -319,7 +324,8 @@ type failedJSON struct {
 
 func writeSummary(c console, path string, s *ingest.Summary, failure error) error {
 	out := summaryJSON{
-		RunID: s.Run.RunID, Outcome: s.Run.Outcome, Windows: s.Windows, Finished: s.Finished, Failed: []failedJSON{},
+		RunID: s.Run.RunID, Outcome: s.Run.Outcome, Host: s.Run.Host, Credential: s.Run.CredentialKind, ClientID: s.Run.ClientID, ClockOffsetMS: s.Run.ClockOffsetMS,
+		Windows: s.Windows, Rounds: s.Rounds, Finished: s.Finished, Failed: []failedJSON{},
 		Requests: s.Run.Requests, Records: s.Run.Records, Added: s.Run.Added, Duplicates: s.Run.Duplicates, Revisions: s.Run.Revisions,
 		Quarantined: s.Run.Quarantined, Erased: s.Run.Erased, OutsideWindow: s.OutsideWindow, Bytes: s.Run.Bytes, Seconds: s.Elapsed.Seconds(), Drift: s.Run.Drift, Head: s.Head,
 	}

@@ -134,7 +134,7 @@ func (p *progress) wait(d time.Duration, why string) {
 	// a word. On a terminal it is written over, in a log it stays.
 	long := 20 * time.Second
 	if p.live {
-		long = 3 * time.Second
+		long = 10 * time.Second
 	}
 	if p.quiet || d < long && !p.verbose {
 		return
