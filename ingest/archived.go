@@ -87,7 +87,7 @@ func (a *archivedScan) page(since, until time.Time, skip int) (archivedPageInfo,
 		a.asked = answer.Asked
 	}
 	p.Number = a.numbers.Numbers.Add(1)
-	p.FirstAsked, p.Took, p.Offset, p.Requests = a.asked, answer.Took, answer.Offset, int64(requests)
+	p.FirstAsked, p.Answered, p.Took, p.Offset, p.Requests = a.asked, answer.answered(), answer.Took, answer.Offset, int64(requests)
 	p.Last = !p.HasNext
 	for _, record := range p.Records {
 		if a.hashes != nil {

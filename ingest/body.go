@@ -37,6 +37,14 @@ type Answer struct {
 	released atomic.Bool
 }
 
+// answered is when the body was complete, by the later of the two clocks.
+func (a *Answer) answered() time.Time {
+	if a.Offset <= 0 {
+		return a.Received
+	}
+	return a.Received.Add(a.Offset + time.Second) // a Date header leaves out what is less than one
+}
+
 // Release gives the body's memory back for the next answer. Nothing of the body
 // may be used afterwards; a second call does nothing.
 func (a *Answer) Release() {

@@ -36,6 +36,7 @@ type Page struct {
 	Number     int64         // which page of the run this is, from 1
 	Date       time.Time     // the server's clock when it answered; zero if it did not say
 	FirstAsked time.Time     // the server's clock when the scan's first page was asked for: what was saved later may be missing
+	Answered   time.Time     // when it had come, by the later of the server's clock and ours
 	Took       time.Duration // from the request to the end of the answer
 	Offset     time.Duration // the server's clock minus ours; 0 where Date is zero
 	Requests   int64         // requests it took, retries too

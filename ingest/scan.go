@@ -250,7 +250,7 @@ func (s *Scan) page(a *Answer) *Page {
 	s.pages++
 	p := a.Page
 	p.Number = s.number.Add(1)
-	p.FirstAsked, p.Took, p.Offset, p.Requests = s.firstAsked, a.Took, a.Offset, int64(a.Requests)
+	p.FirstAsked, p.Answered, p.Took, p.Offset, p.Requests = s.firstAsked, a.answered(), a.Took, a.Offset, int64(a.Requests)
 	return p
 }
 
