@@ -49,8 +49,10 @@ type Tail struct {
 // plan takes out of the question what the tail will read, and finds out where
 // the tail goes on.
 func (t *Tail) plan(s *store.Snapshot, q Question, now time.Time) Question {
-	if t.through.IsZero() {
-		t.through = tailThrough(s, q, now)
+	// The last run may have had no time to end its round; what it has read of it
+	// is not read again, or a tail with much to catch up never would.
+	if read := tailThrough(s, q, now); read.After(t.through) {
+		t.through, t.known = read, time.Time{}
 	}
 	if now.Sub(t.through) > doorSpan {
 		t.through = now.Add(-savedMargin) // nothing to go on from: the tail begins here

@@ -245,6 +245,27 @@ func TestATailThatGoesOnInTheNextRun(t *testing.T) {
 	})
 }
 
+// What a run has caught up with is behind the tail, also where all of it is more
+// than any run has the time for.
+func TestATailThatCatchesUpInSeveralRuns(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBubble(t, busy(simulator.Options{Revisions: 0.1}))
+		b.follow(t.Context(), 10, nil)
+		time.Sleep(70 * time.Hour)
+		tail := &ingest.Tail{Every: 5 * time.Minute, For: 2 * time.Minute}
+		run := func(o *ingest.Options) { o.Tail, o.Parallel = tail, 1 }
+		b.took = 20 * time.Second
+		for n := 1; b.follow(t.Context(), 0, run).Run.Outcome != "complete"; n++ {
+			if claimsHold(t, b.dir, b.sim); n == 20 {
+				t.Fatal("it never catches up")
+			}
+		}
+		b.took = 0
+		b.follow(t.Context(), 0, run)
+		b.isWhole()
+	})
+}
+
 // What was read long ago is not whole because a tail follows from now on.
 func TestATailThatBeginsAfterPlainRuns(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
