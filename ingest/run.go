@@ -199,6 +199,9 @@ func (r *run) read(ctx context.Context) error {
 				r.end(ctx, e)
 			}
 		case <-rounds.due():
+			if rounds.over() {
+				continue // it was to be the last one, and the clock has woken us too late
+			}
 			r.paused = false
 			r.agenda.urgent(rounds.begin(within, r.o.question(), r.now())...)
 			r.summary.Rounds++

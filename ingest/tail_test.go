@@ -74,6 +74,26 @@ func TestATailFollowsWhatIsSaved(t *testing.T) {
 	})
 }
 
+// lateClock wakes everyone a little late, as a machine does.
+type lateClock struct{ ingest.Clock }
+
+func (c lateClock) Sleep(ctx context.Context, d time.Duration) error {
+	return c.Clock.Sleep(ctx, d+time.Millisecond)
+}
+
+// The round of the last moment comes too late where a clock is not exact; then it
+// is no round, and nothing of it is left undone.
+func TestATailWhoseLastRoundComesTooLate(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBubble(t, busy(simulator.Options{}))
+		s := b.follow(t.Context(), 60, func(o *ingest.Options) { o.Clock = lateClock{ingest.SystemClock()} })
+		if s.Rounds != 12 || s.Windows != s.Finished || s.Run.Outcome != "complete" {
+			t.Errorf("%+v", s)
+		}
+		claimsHold(t, b.dir, b.sim)
+	})
+}
+
 func TestATailInTrouble(t *testing.T) {
 	for name, kinds := range map[string][]simulator.FaultKind{
 		"of paging":  {simulator.FaultOverlap, simulator.FaultDisorder, simulator.FaultTwice, simulator.FaultEmptyPage, simulator.FaultEarlyEnd, simulator.FaultOutside, simulator.FaultStuckCursor},
