@@ -30,7 +30,7 @@ type Answer struct {
 	Asked      time.Time     // when the request was sent, by the server's clock if it says, else by ours
 	Received   time.Time     // when the body was complete, by our clock
 	Took       time.Duration // from the request, the last one, to the end of the body
-	Offset     time.Duration // the server's clock minus ours, 0 if it did not say
+	Offset     time.Duration // the server's clock minus ours, as it said last; 0 if it never did
 	Requests   int           // how many requests it took
 
 	memory   *share

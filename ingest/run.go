@@ -437,8 +437,10 @@ func (r *run) ended(outcome string) {
 func (r *run) clock(p *Page) {
 	now := r.o.Clock.Now()
 	if p.Date.IsZero() {
-		r.warnOnce("date", "the API sends no Date header; this machine's clock is taken for the server's")
-		r.serverNow, r.offset = now, 0
+		if r.facts.ClockOffsetMS == nil {
+			r.warnOnce("date", "the API sends no Date header; this machine's clock is taken for the server's")
+		}
+		r.serverNow, r.offset = now.Add(p.Offset), p.Offset
 		return
 	}
 	r.serverNow, r.offset = p.Date, p.Offset
