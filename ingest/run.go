@@ -203,6 +203,10 @@ func (r *run) read(ctx context.Context) error {
 				continue // it was to be the last one, and the clock has woken us too late
 			}
 			r.paused = false
+			if r.o.Tail.stuck() {
+				r.o.Tail.beginAnew(r.now())
+				r.leaveToWindows()
+			}
 			r.agenda.urgent(rounds.begin(within, r.o.question(), r.now())...)
 			r.summary.Rounds++
 		case <-r.stopped(ctx):

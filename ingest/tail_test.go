@@ -286,6 +286,46 @@ func TestATailThatCatchesUpInSeveralRuns(t *testing.T) {
 	})
 }
 
+// A save time that the service cannot give, whatever is asked, keeps the tail from
+// nothing that comes behind it; windows of event time bring what they can.
+func TestATailThatCannotReadASaveTime(t *testing.T) {
+	for name, before := range map[string]int{"from the first question on": 10, "met on the way": 0} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				b := newBubble(t, busy(simulator.Options{}))
+				ill := time.Now().Add(15 * time.Minute)
+				b.spoils = func(created, _ span) bool {
+					return time.Now().After(ill) && !created.since.After(ill) && created.until.After(ill)
+				}
+				if before > 0 {
+					b.follow(t.Context(), before, nil)
+					time.Sleep(20 * time.Minute)
+				}
+				for range 3 {
+					b.follow(t.Context(), 60, nil)
+					claimsHold(t, b.dir, b.sim)
+				}
+				truth(t, b.dir, b.sim.Expected())
+			})
+		})
+	}
+}
+
+// Where nothing is answered at all, a tail need not wait for its rounds to know.
+func TestATailThatIsNotAnswered(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBubble(t, busy(simulator.Options{}))
+		b.follow(t.Context(), 10, nil)
+		before := len(entries(t, b.dir))
+		b.serve(busy(simulator.Options{Faults: []simulator.Fault{{Kind: simulator.FaultStatus500, Rate: 1, Times: -1}}}))
+		began := time.Now()
+		s, err := b.run(t.Context(), busySince, func(o *ingest.Options) { o.Tail = &ingest.Tail{Every: 5 * time.Minute} })
+		if took := time.Since(began); !isStatus(500)(err) || s.Run.Outcome != "failed" || took > 5*time.Minute || len(entries(t, b.dir)) != before {
+			t.Errorf("after %v: %v, %+v", took, err, s)
+		}
+	})
+}
+
 // What was read long ago is not whole because a tail follows from now on.
 func TestATailThatBeginsAfterPlainRuns(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
