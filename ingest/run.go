@@ -312,6 +312,7 @@ func (r *run) take(ctx context.Context, e event) {
 	g, page := e.from, e.page
 	if r.fault != nil {
 		g.unwelcome = r.fault
+		g.requests.Add(page.Requests)
 		return
 	}
 	r.inARow = 0
@@ -329,6 +330,7 @@ func (r *run) take(ctx context.Context, e event) {
 	if err != nil {
 		r.fault = lakeFault(err)
 		g.unwelcome = r.fault
+		g.requests.Add(page.Requests)
 		return
 	}
 	before := later(g.window.Since, g.reached)

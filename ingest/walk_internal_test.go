@@ -148,6 +148,17 @@ func TestAReadingThatIsNotWelcomeEnds(t *testing.T) {
 	}
 }
 
+// A page that comes when the run has a fault is not taken, and was asked for all
+// the same.
+func TestTheRequestsOfAPageThatIsNotTakenAreCounted(t *testing.T) {
+	g, fault := readingOf(dayWindow()), errors.New("the sign-in is refused")
+	r := &run{fault: fault}
+	r.take(t.Context(), event{from: g, page: &Page{Requests: 3}, taken: make(chan struct{})})
+	if n := g.requests.Load(); n != 3 || g.pages != 0 || g.unwelcome != fault {
+		t.Errorf("%d requests: %+v", n, g)
+	}
+}
+
 func TestARequestThatWasNeverAnsweredIsCounted(t *testing.T) {
 	clock, n := NewManualClock(at("2026-11-20T12:00:00Z")), 0
 	c := testClient(t, clock, func(w http.ResponseWriter, _ *http.Request) {
