@@ -148,6 +148,23 @@ func TestAReadingThatIsNotWelcomeEnds(t *testing.T) {
 	}
 }
 
+// A service whose cursor is another one each time, and leads nowhere all the same.
+func TestPagesThatNeverComeFurtherEnd(t *testing.T) {
+	clock, n := NewManualClock(at("2026-11-20T12:00:00Z")), 0
+	c := testClient(t, clock, func(w http.ResponseWriter, _ *http.Request) {
+		if n++; n > 300 {
+			w.WriteHeader(http.StatusTeapot)
+			return
+		}
+		fmt.Fprintf(w, `{"data":[%s],"hasNext":true,"nextQueryFilters":{"n":%d}}`, recordAt(at("2026-11-01T01:00:00Z").UnixMilli()), n)
+	})
+	err := readTo(t, readingOf(dayWindow()), c, nil)
+	var stalled *StalledError
+	if !errors.As(err, &stalled) || n > 110 {
+		t.Errorf("%d requests: %v", n, err)
+	}
+}
+
 // A page that comes when the run has a fault is not taken, and was asked for all
 // the same.
 func TestTheRequestsOfAPageThatIsNotTakenAreCounted(t *testing.T) {
