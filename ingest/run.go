@@ -236,7 +236,7 @@ func (r *run) stopped(ctx context.Context) <-chan struct{} {
 func (r *run) finish(ctx context.Context) error {
 	outcome := OutcomeComplete
 	switch {
-	case len(r.summary.Failed) > 0:
+	case len(r.summary.Failed) > 0, r.o.Tail != nil && r.o.Tail.spoiled && ctx.Err() == nil:
 		outcome = OutcomePartial
 	case r.o.Tail != nil && (ctx.Err() != nil || !r.agenda.empty()): // how following ends
 		outcome = OutcomeInterrupted
