@@ -150,6 +150,8 @@ func (s *Scan) run(ctx context.Context, emit func(*Page) bool) error {
 				if !emit(s.page(answer)) {
 					return ctx.Err()
 				}
+			} else {
+				answer.Release()
 			}
 			return s.fail(err)
 		}

@@ -165,6 +165,17 @@ func TestPagesThatNeverComeFurtherEnd(t *testing.T) {
 	}
 }
 
+// An answer that says neither how to go on nor anything else gives its memory back
+// with the question.
+func TestAnAnswerThatIsOfNoUseHoldsNoMemory(t *testing.T) {
+	c := testClient(t, NewManualClock(at("2026-11-20T12:00:00Z")), func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"data":[],"hasNext":true}`)
+	})
+	if err := readTo(t, readingOf(dayWindow()), c, nil); err == nil || c.memory.held != 0 {
+		t.Errorf("%d bytes are held after %v", c.memory.held, err)
+	}
+}
+
 // A page that comes when the run has a fault is not taken, and was asked for all
 // the same.
 func TestTheRequestsOfAPageThatIsNotTakenAreCounted(t *testing.T) {
