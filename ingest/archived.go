@@ -31,11 +31,14 @@ func (g *reading) walkArchived(ctx context.Context, c *Client, o ScanOptions, ev
 	a := archivedScan{g: g, ctx: ctx, client: c, numbers: o, events: events}
 	since := wholeMillis(g.window.Since)
 	until := wholeMillis(g.window.Until)
-	for again := false; since.Before(until); {
-		before := g.reached
+	for again, empty := false, 0; since.Before(until); {
+		before, known := g.reached, g.inside
 		page, err := a.page(since, until, 0)
 		if err != nil {
 			return err
+		}
+		if empty++; g.inside > known {
+			empty = 0
 		}
 		switch {
 		case g.disorder:
@@ -51,8 +54,8 @@ func (g *reading) walkArchived(ctx context.Context, c *Client, o ScanOptions, ev
 			again = true // it says that there is more, and gives nothing new
 		case page.more:
 			return &StalledError{Why: "the archived route says that there is more, and gives nothing new", Pages: g.pages}
-		default:
-			return nil
+		case empty == 0, empty > 1 && g.reached.IsZero(), empty == enoughEmpty:
+			return nil // what is known has come once more, or nothing often enough, as on the main route
 		}
 	}
 	return nil
@@ -87,7 +90,7 @@ func (a *archivedScan) page(since, until time.Time, skip int) (archivedPageInfo,
 		a.asked = answer.Asked
 	}
 	p.Number = a.numbers.Numbers.Add(1)
-	p.FirstAsked, p.Took, p.Offset, p.Requests = a.asked, answer.Took, answer.Offset, int64(requests)
+	p.FirstAsked, p.Answered, p.Took, p.Offset, p.Requests = a.asked, answer.answered(), answer.Took, answer.Offset, int64(requests)
 	p.Last = !p.HasNext
 	for _, record := range p.Records {
 		if a.hashes != nil {
@@ -103,8 +106,9 @@ func (a *archivedScan) page(since, until time.Time, skip int) (archivedPageInfo,
 func (a *archivedScan) millisecond(at time.Time) error {
 	a.hashes = map[uint64]struct{}{}
 	defer func() { a.hashes = nil }()
+	doubts := 0
 	for range archivedPasses {
-		all := 0
+		all, more, sound := 0, false, false
 		for {
 			if all+archivedPage > archivedReach {
 				return &StalledError{Why: "more records in one millisecond than the archived route shows", Pages: a.g.pages}
@@ -114,11 +118,19 @@ func (a *archivedScan) millisecond(at time.Time) error {
 				return err
 			}
 			all += page.records // it may give fewer than were asked for
-			if page.records == 0 || !page.full && !page.more {
+			if page.records == 0 {
+				sound = all > 0 && !more // it is no end where something was to come
+				break
+			}
+			if more = page.more; !page.full && !more {
+				sound = true
 				break
 			}
 		}
-		if len(a.hashes) >= all {
+		if !sound {
+			doubts++
+		}
+		if len(a.hashes) >= all && (sound || doubts == enoughEmpty) {
 			return nil
 		}
 	}

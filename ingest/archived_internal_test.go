@@ -41,6 +41,7 @@ type archive struct {
 	lies      bool // it says that there is no more, though there is
 	unsorted  bool
 	moreNever bool // it says that there is more, though there is not
+	hiccup    int  // the request to which it answers that there is nothing, from 1
 	requests  int
 	paths     map[string]bool
 	dice      *rand.Rand
@@ -54,6 +55,10 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.paths[r.URL.Path] = true
 	if a.requests > 3000 {
 		w.WriteHeader(http.StatusTeapot)
+		return
+	}
+	if a.requests == a.hiccup {
+		fmt.Fprint(w, `{"data":[],"hasNext":false}`)
 		return
 	}
 	text := requestText(r)
@@ -114,7 +119,10 @@ func TestTheArchivedRouteIsReadWithoutLoss(t *testing.T) {
 		requests int // at most
 		stalls   string
 	}{
-		"nothing":                          {archive{}, 1, ""},
+		"nothing":                          {archive{}, 2, ""},
+		"nothing at first":                 {archive{times: spread(100), hiccup: 1}, 4, ""},
+		"nothing in between":               {archive{times: spread(600), hiccup: 2}, 7, ""},
+		"nothing of a full millisecond":    {archive{times: append(spread(300), heaped(600, 0)...), hiccup: 2}, 60, ""},
 		"a page":                           {archive{times: spread(100)}, 2, ""},
 		"a page and no more":               {archive{times: spread(250)}, 2, ""},
 		"many pages":                       {archive{times: spread(1500)}, 9, ""},

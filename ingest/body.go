@@ -30,11 +30,19 @@ type Answer struct {
 	Asked      time.Time     // when the request was sent, by the server's clock if it says, else by ours
 	Received   time.Time     // when the body was complete, by our clock
 	Took       time.Duration // from the request, the last one, to the end of the body
-	Offset     time.Duration // the server's clock minus ours, 0 if it did not say
+	Offset     time.Duration // the server's clock minus ours, as it said last; 0 if it never did
 	Requests   int           // how many requests it took
 
 	memory   *share
 	released atomic.Bool
+}
+
+// answered is when the body was complete, by the later of the two clocks.
+func (a *Answer) answered() time.Time {
+	if a.Offset <= 0 {
+		return a.Received
+	}
+	return a.Received.Add(a.Offset + time.Second) // a Date header leaves out what is less than one
 }
 
 // Release gives the body's memory back for the next answer. Nothing of the body

@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -35,7 +36,8 @@ type bubble struct {
 
 	client   *ingest.Client
 	mu       sync.Mutex
-	down     bool // the network is away
+	down     bool                          // the network is away
+	spoils   func(created, date span) bool // questions that are answered by 500; nil: none
 	inFlight int
 	most     int // requests at a time
 	warnings []string
@@ -130,6 +132,28 @@ func (b *bubble) RoundTrip(r *http.Request) (*http.Response, error) {
 	b.mu.Unlock()
 	if down {
 		return nil, errors.New("network is unreachable")
+	}
+	if b.spoils != nil {
+		var q struct {
+			Filters struct{ Date, Created struct{ Gte, Lte *int64 } }
+		}
+		if err := json.Unmarshal(body, &q); err != nil {
+			return nil, err
+		}
+		between := func(gte, lte *int64) (s span) {
+			if s.until = now.AddDate(1, 0, 0); lte != nil {
+				s.until = time.UnixMilli(*lte + 1)
+			}
+			if gte != nil {
+				s.since = time.UnixMilli(*gte)
+			}
+			return s
+		}
+		if f := q.Filters; f.Created.Gte != nil && b.spoils(between(f.Created.Gte, f.Created.Lte), between(f.Date.Gte, f.Date.Lte)) {
+			rec := httptest.NewRecorder()
+			rec.WriteHeader(http.StatusInternalServerError)
+			return rec.Result(), nil
+		}
 	}
 	r = r.Clone(r.Context())
 	r.Body = io.NopCloser(bytes.NewReader(body))

@@ -35,6 +35,7 @@ type claim struct {
 	window            Window // the part
 	archived          bool
 	asked             time.Time // the clock when it was first asked for, the earlier of the server's and ours
+	door              time.Time // where the 30-day door was at the latest; zero: where it was then
 	runID             string
 	records, requests int64
 	failure           string // not empty: the part could not be read
@@ -52,7 +53,7 @@ func (c claim) rectangles() []store.Rectangle {
 	if c.archived {
 		r.Route = routeArchived
 	}
-	door := c.asked.Add(-doorSpan).Truncate(time.Millisecond)
+	door := later(c.asked.Add(-doorSpan), c.door).Truncate(time.Millisecond)
 	if !w.CreatedSince.IsZero() || !w.CreatedUntil.IsZero() {
 		// Everything that was saved by then, of events that the door did not hide.
 		// Nothing is saved before it happens: the events end with the saving.
@@ -74,6 +75,11 @@ func (c claim) rectangles() []store.Rectangle {
 	}
 	if r.Until.IsZero() || c.asked.Before(r.Until) {
 		r.Until = c.asked.Truncate(time.Millisecond) // nothing can have happened later
+	}
+	if c.archived && c.failure == "" {
+		// What is this side of the door by either clock is not in the archive yet. (A
+		// Date header leaves out what is less than a second.)
+		r.Until = earlier(r.Until, c.asked.Add(time.Second-doorSpan).Truncate(time.Millisecond))
 	}
 	switch {
 	case c.failure != "":

@@ -57,12 +57,15 @@ func TestWhatAClaimSaysInTheLedger(t *testing.T) {
 
 		"divided by the door: the younger part has the counts": {days("2026-10-21", "2026-10-22"), nil, []store.Rectangle{
 			said("2026-10-21", door, "beyond the door", nothing), said(door, "2026-10-22", "complete")}},
-		"behind the door":           {days("2026-10-01", "2026-10-02"), nil, []store.Rectangle{said("2026-10-01", "2026-10-02", "beyond the door")}},
-		"behind the door, filtered": {days("2026-10-01", "2026-10-02"), func(c *claim) { c.window.Filter = []byte(`{"ip":{}}`) }, []store.Rectangle{said("2026-10-01", "2026-10-02", "beyond the door", filter)}},
-		"to the door":               {days("2026-10-21", door), nil, []store.Rectangle{said("2026-10-21", door, "beyond the door")}},
-		"from the door on":          {days(door, "2026-10-22"), nil, []store.Rectangle{said(door, "2026-10-22", "complete")}},
-		"behind the door, archived": {days("2026-10-01", "2026-10-02"), func(c *claim) { c.archived = true }, []store.Rectangle{said("2026-10-01", "2026-10-02", "complete", archived)}},
-		"archived, failed":          {days("2026-10-01", "2026-10-02"), func(c *claim) { c.archived, c.failure = true, "status 500" }, []store.Rectangle{said("2026-10-01", "2026-10-02", "failed", archived, reason)}},
+		"behind the door":                  {days("2026-10-01", "2026-10-02"), nil, []store.Rectangle{said("2026-10-01", "2026-10-02", "beyond the door")}},
+		"behind the door, filtered":        {days("2026-10-01", "2026-10-02"), func(c *claim) { c.window.Filter = []byte(`{"ip":{}}`) }, []store.Rectangle{said("2026-10-01", "2026-10-02", "beyond the door", filter)}},
+		"to the door":                      {days("2026-10-21", door), nil, []store.Rectangle{said("2026-10-21", door, "beyond the door")}},
+		"from the door on":                 {days(door, "2026-10-22"), nil, []store.Rectangle{said(door, "2026-10-22", "complete")}},
+		"this side of the door, archived":  {days("2026-11-01", "2026-11-02"), func(c *claim) { c.archived = true }, nil},
+		"on both sides of it, archived":    {days("2026-10-01", "2026-11-02"), func(c *claim) { c.archived = true }, []store.Rectangle{said("2026-10-01", "2026-10-21T12:00:01Z", "complete", archived)}},
+		"where the door was at the latest": {days("2026-10-21", "2026-10-23"), func(c *claim) { c.door = at("2026-10-22") }, []store.Rectangle{said("2026-10-21", "2026-10-22", "beyond the door", func(r *store.Rectangle) { r.Records, r.Requests = 0, 0 }), said("2026-10-22", "2026-10-23", "complete")}},
+		"behind the door, archived":        {days("2026-10-01", "2026-10-02"), func(c *claim) { c.archived = true }, []store.Rectangle{said("2026-10-01", "2026-10-02", "complete", archived)}},
+		"archived, failed":                 {days("2026-10-01", "2026-10-02"), func(c *claim) { c.archived, c.failure = true, "status 500" }, []store.Rectangle{said("2026-10-01", "2026-10-02", "failed", archived, reason)}},
 		"the door and several services": {days("2026-10-21", "2026-10-22"), func(c *claim) { c.window.Services = []int64{5, 7} }, []store.Rectangle{
 			said("2026-10-21", door, "beyond the door", nothing, service(&five)), said("2026-10-21", door, "beyond the door", nothing, service(&seven)),
 			said(door, "2026-10-22", "complete", service(&five)), said(door, "2026-10-22", "complete", service(&seven))}},

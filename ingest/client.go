@@ -69,6 +69,7 @@ type Client struct {
 	memory   *budget
 	http     *http.Client
 	answered atomic.Bool            // the host was reached before, so its name is right
+	offset   atomic.Int64           // the server's clock minus ours, in ns, as it said last
 	accepted atomic.Pointer[string] // the Authorization header that worked last
 }
 
@@ -285,6 +286,10 @@ func (c *Client) attempt(ctx context.Context, q ask) (*Answer, error) {
 		now := c.options.Clock.Now()
 		answer.Date, answer.Offset = date, date.Sub(now)
 		answer.Asked = date.Add(-now.Sub(sent))
+		c.offset.Store(int64(answer.Offset))
+	} else {
+		answer.Offset = time.Duration(c.offset.Load())
+		answer.Asked = sent.Add(answer.Offset)
 	}
 
 	watched := watch(resp, cancel, c.options.Timeouts)

@@ -92,3 +92,21 @@ func TestAServiceWithoutADateHeader(t *testing.T) {
 		}
 	}
 }
+
+// An answer without a Date header is of the clock that the others told of.
+func TestAnAnswerWithoutADateHeader(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.serve(func(o *simulator.Options) {
+		o.End, o.Count = now.AddDate(0, 0, 1), 1000
+		o.Clock = func() time.Time { return w.clock.Now().Add(-3 * time.Hour) }
+	})
+	w.hook = func(n int, rw http.ResponseWriter) {
+		if n > 1 {
+			rw.Header()["Date"] = nil
+		}
+	}
+	w.mustRun(nil)
+	w.clock.Advance(24 * time.Hour)
+	claimsHold(t, w.dir, w.sim)
+}

@@ -49,10 +49,26 @@ func (r *run) spoiled(ctx context.Context, g *reading, err error) {
 		r.fault = fmt.Errorf("%d windows in a row could not be read, the last one: %w", r.inARow, err)
 	case g.tail != nil && !errors.As(err, &stalled):
 		g.tail.ended(g, err) // the next round reads it again
+		g.tail.refused = true
+		if r.pages.Load() == 0 {
+			r.leaveToWindows() // they show whether anything is answered at all
+		}
 		r.warnOnce("tail", fmt.Sprintf("%s could not be read, the next round tries again: %v", g.window, err))
 	default:
 		r.failed(g, err)
 	}
+}
+
+// leaveToWindows lets windows of event time read what the tail does not come to:
+// where the service cannot give a part of it, they are divided, and the rest comes.
+func (r *run) leaveToWindows() {
+	snapshot, err := r.o.Writer.Snapshot()
+	if err != nil {
+		r.fault = lakeFault(err)
+		return
+	}
+	r.agenda.needs = needs(snapshot, r.o.question(), r.now())
+	r.expected = r.finished + r.agenda.weight()
 }
 
 // failed puts what is left of a window back on the agenda, in parts, or gives
@@ -123,8 +139,10 @@ func (r *run) final(g *reading, err error) bool {
 	var option *OptionError
 	var ignored *IgnoredFilterError
 	switch {
-	case r.pages.Load() == 0, errors.As(err, &option), errors.Is(err, ErrSignInRefused):
+	case errors.As(err, &option), errors.Is(err, ErrSignInRefused):
 		return true
+	case r.pages.Load() == 0:
+		return g.tail == nil || errors.As(err, &unreachable) || !worthRetrying(err)
 	case errors.As(err, &unreachable):
 		return r.o.Tail == nil
 	case errors.As(err, &ignored):

@@ -11,7 +11,7 @@ import (
 const (
 	OutcomeRunning     = store.OutcomeRunning
 	OutcomeComplete    = store.OutcomeComplete
-	OutcomePartial     = "partial" // some windows failed
+	OutcomePartial     = "partial" // some windows failed, or the last round of the tail did
 	OutcomeInterrupted = "interrupted"
 	OutcomeFailed      = "failed"
 )

@@ -36,8 +36,9 @@ type Page struct {
 	Number     int64         // which page of the run this is, from 1
 	Date       time.Time     // the server's clock when it answered; zero if it did not say
 	FirstAsked time.Time     // the server's clock when the scan's first page was asked for: what was saved later may be missing
+	Answered   time.Time     // when it had come, by the later of the server's clock and ours
 	Took       time.Duration // from the request to the end of the answer
-	Offset     time.Duration // the server's clock minus ours; 0 where Date is zero
+	Offset     time.Duration // the server's clock minus ours, as it said last; 0 if it never did
 	Requests   int64         // requests it took, retries too
 	Last       bool          // the API says that the window ends with this page
 	Repeated   bool          // the cursor did not move: the same question is asked again

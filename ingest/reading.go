@@ -33,7 +33,9 @@ type reading struct {
 	inside    int64     // records inside the window
 	last      int       // records of the last page
 	fullest   int       // and of the largest one with more behind it
+	standing  int       // pages in a row with records, and none of them later than reached
 	disorder  bool      // pages did not come in order: reached says nothing of what is before it
+	door      time.Time // events before it may have been hidden from a page that was to show them
 	repeated  bool      // the cursor of the last page did not move: the next one may begin where it began
 	before    time.Time // reached, before the question of the last page was first asked
 	claimed   time.Time // along the scan: everything before is in a commit's ledger
@@ -54,6 +56,11 @@ const enoughEmpty = 3
 // So many records of one millisecond, if they fill a page, tell nothing of what
 // is behind them.
 const manyTies = 10
+
+// So many pages of one millisecond are read, and no more: a cursor that is another
+// one each time may lead nowhere all the same. The archived route has bounds of its
+// own.
+const mostStanding = 100
 
 // event is what a reading tells its run: a page, or how it ended.
 type event struct {
@@ -145,12 +152,21 @@ func (g *reading) note(p *Page, t tally, offset time.Duration) {
 		from = g.before
 	}
 	g.before, g.repeated = from, p.Repeated
-	if t.inside == 0 {
-		return
+	if t.inside > 0 {
+		first, last := time.UnixMilli(t.first).UTC(), time.UnixMilli(t.last).UTC()
+		g.disorder = g.disorder || t.disorder || first.Before(from)
+		if g.standing++; last.After(g.reached) {
+			g.reached, g.standing = last, 0
+		}
+		if g.standing >= mostStanding && p.HasNext && !g.archived {
+			g.unwelcome = &StalledError{Why: fmt.Sprintf("%d pages in a row come no further", g.standing), Pages: g.pages}
+		}
 	}
-	first, last := time.UnixMilli(t.first).UTC(), time.UnixMilli(t.last).UTC()
-	g.disorder = g.disorder || t.disorder || first.Before(from)
-	g.reached = later(g.reached, last)
+	// The door moves on while pages come: it hides nothing from one that begins
+	// this side of it.
+	if door := p.Answered.Add(-doorSpan); g.disorder || g.window.sortField() != SortDate || from.Before(door) {
+		g.door = later(g.door, door)
+	}
 }
 
 // claims are what may be said of the window with the next commit: the part
@@ -183,7 +199,7 @@ func (g *reading) claims(runID string, done bool) []store.Rectangle {
 func (g *reading) claim(part Window, runID string) claim {
 	requests := g.requests.Load()
 	c := claim{
-		window: part, archived: g.archived, asked: g.asked, runID: runID,
+		window: part, archived: g.archived, asked: g.asked, door: g.door, runID: runID,
 		records: g.records - g.counted.records, requests: requests - g.counted.requests,
 	}
 	g.counted = counts{g.records, requests}

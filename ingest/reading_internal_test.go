@@ -143,7 +143,7 @@ func TestWhatDoesNotComeInOrderIsClaimedAtTheEnd(t *testing.T) {
 
 	g = readingOf(dayWindow())
 	g.archived = true
-	g.show(readingAsked, "2026-11-01T01:00:00Z", "2026-11-01T05:00:00Z")
+	g.show("2026-12-20", "2026-11-01T01:00:00Z", "2026-11-01T05:00:00Z")
 	same(t, "archived, on the way", none, claimed(g.claims("r", false)))
 	same(t, "archived, at the end", []string{"2026-11-01T00:00:00Z..2026-11-02T00:00:00Z complete, 2 records, 1 requests"}, claimed(g.claims("r", true)))
 }

@@ -199,7 +199,14 @@ func (r *run) read(ctx context.Context) error {
 				r.end(ctx, e)
 			}
 		case <-rounds.due():
+			if rounds.over() {
+				continue // it was to be the last one, and the clock has woken us too late
+			}
 			r.paused = false
+			if r.o.Tail.stuck() {
+				r.o.Tail.beginAnew(r.now())
+				r.leaveToWindows()
+			}
 			r.agenda.urgent(rounds.begin(within, r.o.question(), r.now())...)
 			r.summary.Rounds++
 		case <-r.stopped(ctx):
@@ -229,7 +236,7 @@ func (r *run) stopped(ctx context.Context) <-chan struct{} {
 func (r *run) finish(ctx context.Context) error {
 	outcome := OutcomeComplete
 	switch {
-	case len(r.summary.Failed) > 0:
+	case len(r.summary.Failed) > 0, r.o.Tail != nil && r.o.Tail.spoiled && ctx.Err() == nil:
 		outcome = OutcomePartial
 	case r.o.Tail != nil && (ctx.Err() != nil || !r.agenda.empty()): // how following ends
 		outcome = OutcomeInterrupted
@@ -305,6 +312,7 @@ func (r *run) take(ctx context.Context, e event) {
 	g, page := e.from, e.page
 	if r.fault != nil {
 		g.unwelcome = r.fault
+		g.requests.Add(page.Requests)
 		return
 	}
 	r.inARow = 0
@@ -322,6 +330,7 @@ func (r *run) take(ctx context.Context, e event) {
 	if err != nil {
 		r.fault = lakeFault(err)
 		g.unwelcome = r.fault
+		g.requests.Add(page.Requests)
 		return
 	}
 	before := later(g.window.Since, g.reached)
@@ -434,8 +443,10 @@ func (r *run) ended(outcome string) {
 func (r *run) clock(p *Page) {
 	now := r.o.Clock.Now()
 	if p.Date.IsZero() {
-		r.warnOnce("date", "the API sends no Date header; this machine's clock is taken for the server's")
-		r.serverNow, r.offset = now, 0
+		if r.facts.ClockOffsetMS == nil {
+			r.warnOnce("date", "the API sends no Date header; this machine's clock is taken for the server's")
+		}
+		r.serverNow, r.offset = now.Add(p.Offset), p.Offset
 		return
 	}
 	r.serverNow, r.offset = p.Date, p.Offset

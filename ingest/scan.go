@@ -150,6 +150,8 @@ func (s *Scan) run(ctx context.Context, emit func(*Page) bool) error {
 				if !emit(s.page(answer)) {
 					return ctx.Err()
 				}
+			} else {
+				answer.Release()
 			}
 			return s.fail(err)
 		}
@@ -250,7 +252,7 @@ func (s *Scan) page(a *Answer) *Page {
 	s.pages++
 	p := a.Page
 	p.Number = s.number.Add(1)
-	p.FirstAsked, p.Took, p.Offset, p.Requests = s.firstAsked, a.Took, a.Offset, int64(a.Requests)
+	p.FirstAsked, p.Answered, p.Took, p.Offset, p.Requests = s.firstAsked, a.answered(), a.Took, a.Offset, int64(a.Requests)
 	return p
 }
 

@@ -41,6 +41,8 @@ type Tail struct {
 	lags     lags
 	reading  int       // windows of the round under way
 	spoiled  bool      // one of them failed
+	refused  bool      // by an answer, and not by the network
+	failures int       // rounds in a row before it of which a window was refused
 	began    time.Time // the save time that the round began at
 	old      time.Time // no later round reaches back so far
 	complete time.Time // what the round will be complete through
@@ -49,16 +51,31 @@ type Tail struct {
 // plan takes out of the question what the tail will read, and finds out where
 // the tail goes on.
 func (t *Tail) plan(s *store.Snapshot, q Question, now time.Time) Question {
-	if t.through.IsZero() {
-		t.through = tailThrough(s, q, now)
+	// The last run may have had no time to end its round; what it has read of it
+	// is not read again, or a tail with much to catch up never would.
+	if read := tailThrough(s, q, now); read.After(t.through) {
+		t.through, t.known = read, time.Time{}
 	}
 	if now.Sub(t.through) > doorSpan {
-		t.through = now.Add(-savedMargin) // nothing to go on from: the tail begins here
+		t.beginAnew(now) // nothing to go on from
 		return q
 	}
 	// What happens after the tail's beginning is saved after it.
 	q.Until, q.Followed = earlier(q.Until, t.begin()), t.begin()
 	return q
+}
+
+// failedRounds is how many rounds in a row may be refused. The trouble is then a
+// save time that the service cannot give, and no round would ever come past it.
+const failedRounds = 3
+
+// stuck says that the next round would be refused like those before it.
+func (t *Tail) stuck() bool { return t.reading == 0 && t.refused && t.failures+1 >= failedRounds }
+
+// beginAnew gives up what the tail has not read: windows of event time will.
+func (t *Tail) beginAnew(now time.Time) {
+	t.through, t.known = now.Add(-savedMargin), time.Time{}
+	t.refused, t.failures = false, 0
 }
 
 // begin is where the next round begins.
@@ -120,7 +137,10 @@ func (t *Tail) round(q Question, now time.Time) []task {
 	}
 	base.CreatedSince = since // and open: what is saved meanwhile comes along
 	out = append(out, task{window: base, tail: t, why: whyTail})
-	t.reading, t.spoiled, t.complete = len(out), false, time.Time{}
+	if t.refused {
+		t.failures++
+	}
+	t.reading, t.spoiled, t.refused, t.complete = len(out), false, false, time.Time{}
 	return out
 }
 
@@ -187,7 +207,7 @@ func (t *Tail) oneLess() {
 	if t.reading > 0 || t.spoiled || !t.complete.After(t.through) {
 		return
 	}
-	t.through, t.known = t.complete, t.began
+	t.through, t.known, t.failures = t.complete, t.began, 0
 	for hash, saved := range t.seen { // what no later round will see again
 		if saved.Before(t.begin()) {
 			delete(t.seen, hash)

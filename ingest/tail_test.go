@@ -74,6 +74,26 @@ func TestATailFollowsWhatIsSaved(t *testing.T) {
 	})
 }
 
+// lateClock wakes everyone a little late, as a machine does.
+type lateClock struct{ ingest.Clock }
+
+func (c lateClock) Sleep(ctx context.Context, d time.Duration) error {
+	return c.Clock.Sleep(ctx, d+time.Millisecond)
+}
+
+// The round of the last moment comes too late where a clock is not exact; then it
+// is no round, and nothing of it is left undone.
+func TestATailWhoseLastRoundComesTooLate(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBubble(t, busy(simulator.Options{}))
+		s := b.follow(t.Context(), 60, func(o *ingest.Options) { o.Clock = lateClock{ingest.SystemClock()} })
+		if s.Rounds != 12 || s.Windows != s.Finished || s.Run.Outcome != "complete" {
+			t.Errorf("%+v", s)
+		}
+		claimsHold(t, b.dir, b.sim)
+	})
+}
+
 func TestATailInTrouble(t *testing.T) {
 	for name, kinds := range map[string][]simulator.FaultKind{
 		"of paging":  {simulator.FaultOverlap, simulator.FaultDisorder, simulator.FaultTwice, simulator.FaultEmptyPage, simulator.FaultEarlyEnd, simulator.FaultOutside, simulator.FaultStuckCursor},
@@ -139,7 +159,7 @@ func TestATailWhoseNetworkStaysAway(t *testing.T) {
 				began := time.Now()
 				time.AfterFunc(c.goes, func() { b.setDown(true) })
 				s := b.follow(t.Context(), c.minutes, func(o *ingest.Options) { o.PageSize = 8 })
-				if took := time.Since(began); took > time.Duration(c.minutes+5)*time.Minute || s.Head == "" || len(b.warnings) != 1 {
+				if took := time.Since(began); took > time.Duration(c.minutes+5)*time.Minute || s.Head == "" || s.Run.Outcome == "complete" || len(b.warnings) != 1 {
 					t.Errorf("it took %v: %+v, warnings %q", took, s, b.warnings)
 				}
 				claimsHold(t, b.dir, b.sim)
@@ -242,6 +262,67 @@ func TestATailThatGoesOnInTheNextRun(t *testing.T) {
 		b.took, tail.For = 0, 0
 		b.follow(t.Context(), 0, run)
 		b.isWhole()
+	})
+}
+
+// What a run has caught up with is behind the tail, also where all of it is more
+// than any run has the time for.
+func TestATailThatCatchesUpInSeveralRuns(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBubble(t, busy(simulator.Options{Revisions: 0.1}))
+		b.follow(t.Context(), 10, nil)
+		time.Sleep(70 * time.Hour)
+		tail := &ingest.Tail{Every: 5 * time.Minute, For: 2 * time.Minute}
+		run := func(o *ingest.Options) { o.Tail, o.Parallel = tail, 1 }
+		b.took = 20 * time.Second
+		for n := 1; b.follow(t.Context(), 0, run).Run.Outcome != "complete"; n++ {
+			if claimsHold(t, b.dir, b.sim); n == 20 {
+				t.Fatal("it never catches up")
+			}
+		}
+		b.took = 0
+		b.follow(t.Context(), 0, run)
+		b.isWhole()
+	})
+}
+
+// A save time that the service cannot give, whatever is asked, keeps the tail from
+// nothing that comes behind it; windows of event time bring what they can.
+func TestATailThatCannotReadASaveTime(t *testing.T) {
+	for name, before := range map[string]int{"from the first question on": 10, "met on the way": 0} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				b := newBubble(t, busy(simulator.Options{}))
+				ill := time.Now().Add(15 * time.Minute)
+				b.spoils = func(created, _ span) bool {
+					return time.Now().After(ill) && !created.since.After(ill) && created.until.After(ill)
+				}
+				if before > 0 {
+					b.follow(t.Context(), before, nil)
+					time.Sleep(20 * time.Minute)
+				}
+				for range 3 {
+					b.follow(t.Context(), 60, nil)
+					claimsHold(t, b.dir, b.sim)
+				}
+				truth(t, b.dir, b.sim.Expected())
+			})
+		})
+	}
+}
+
+// Where nothing is answered at all, a tail need not wait for its rounds to know.
+func TestATailThatIsNotAnswered(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBubble(t, busy(simulator.Options{}))
+		b.follow(t.Context(), 10, nil)
+		before := len(entries(t, b.dir))
+		b.serve(busy(simulator.Options{Faults: []simulator.Fault{{Kind: simulator.FaultStatus500, Rate: 1, Times: -1}}}))
+		began := time.Now()
+		s, err := b.run(t.Context(), busySince, func(o *ingest.Options) { o.Tail = &ingest.Tail{Every: 5 * time.Minute} })
+		if took := time.Since(began); !isStatus(500)(err) || s.Run.Outcome != "failed" || took > 5*time.Minute || len(entries(t, b.dir)) != before {
+			t.Errorf("after %v: %v, %+v", took, err, s)
+		}
 	})
 }
 

@@ -148,6 +148,45 @@ func TestAReadingThatIsNotWelcomeEnds(t *testing.T) {
 	}
 }
 
+// A service whose cursor is another one each time, and leads nowhere all the same.
+func TestPagesThatNeverComeFurtherEnd(t *testing.T) {
+	clock, n := NewManualClock(at("2026-11-20T12:00:00Z")), 0
+	c := testClient(t, clock, func(w http.ResponseWriter, _ *http.Request) {
+		if n++; n > 300 {
+			w.WriteHeader(http.StatusTeapot)
+			return
+		}
+		fmt.Fprintf(w, `{"data":[%s],"hasNext":true,"nextQueryFilters":{"n":%d}}`, recordAt(at("2026-11-01T01:00:00Z").UnixMilli()), n)
+	})
+	err := readTo(t, readingOf(dayWindow()), c, nil)
+	var stalled *StalledError
+	if !errors.As(err, &stalled) || n > 110 {
+		t.Errorf("%d requests: %v", n, err)
+	}
+}
+
+// An answer that says neither how to go on nor anything else gives its memory back
+// with the question.
+func TestAnAnswerThatIsOfNoUseHoldsNoMemory(t *testing.T) {
+	c := testClient(t, NewManualClock(at("2026-11-20T12:00:00Z")), func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"data":[],"hasNext":true}`)
+	})
+	if err := readTo(t, readingOf(dayWindow()), c, nil); err == nil || c.memory.held != 0 {
+		t.Errorf("%d bytes are held after %v", c.memory.held, err)
+	}
+}
+
+// A page that comes when the run has a fault is not taken, and was asked for all
+// the same.
+func TestTheRequestsOfAPageThatIsNotTakenAreCounted(t *testing.T) {
+	g, fault := readingOf(dayWindow()), errors.New("the sign-in is refused")
+	r := &run{fault: fault}
+	r.take(t.Context(), event{from: g, page: &Page{Requests: 3}, taken: make(chan struct{})})
+	if n := g.requests.Load(); n != 3 || g.pages != 0 || g.unwelcome != fault {
+		t.Errorf("%d requests: %+v", n, g)
+	}
+}
+
 func TestARequestThatWasNeverAnsweredIsCounted(t *testing.T) {
 	clock, n := NewManualClock(at("2026-11-20T12:00:00Z")), 0
 	c := testClient(t, clock, func(w http.ResponseWriter, _ *http.Request) {
