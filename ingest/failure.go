@@ -18,8 +18,12 @@ const maxFailures = 3
 
 // spoiled deals with a reading that did not come to its end.
 func (r *run) spoiled(ctx context.Context, g *reading, err error) {
+	stopped := r.fault != nil || ctx.Err() != nil
+	if !stopped {
+		g.brokeOff()
+	}
 	r.claim(g, false)
-	if r.fault != nil || ctx.Err() != nil {
+	if stopped {
 		r.cut = true
 		g.tail.ended(g, err)
 		return // it was stopped, and what it read is kept
@@ -42,6 +46,7 @@ func (r *run) spoiled(ctx context.Context, g *reading, err error) {
 		g.tail.ended(g, err)
 		if g.tail == nil {
 			r.agenda.urgent(task{window: g.left(), archived: g.archived, why: g.why, attempt: g.attempt})
+			r.replaced++
 		}
 		r.paused = true
 		r.warnOnce("unreachable", fmt.Sprintf("the API cannot be reached, the next round tries again: %v", err))
@@ -53,7 +58,7 @@ func (r *run) spoiled(ctx context.Context, g *reading, err error) {
 		if r.pages.Load() == 0 {
 			r.leaveToWindows() // they show whether anything is answered at all
 		}
-		r.warnOnce("tail", fmt.Sprintf("%s could not be read, the next round tries again: %v", g.window, err))
+		r.warnOnce("tail", fmt.Sprintf("%s could not be read, the next round tries again: %v", r.shown(g.window), err))
 	default:
 		r.failed(g, err)
 	}
@@ -76,10 +81,13 @@ func (r *run) leaveToWindows() {
 func (r *run) failed(g *reading, err error) {
 	again, failed := g.afterFailure(err)
 	r.agenda.urgent(again...)
+	if len(again) > 0 {
+		r.replaced++
+	}
 	g.tail.divided(len(again))
 	for _, w := range failed {
 		r.summary.Failed = append(r.summary.Failed, FailedWindow{Window: w, Err: err})
-		r.o.Warn(fmt.Sprintf("window %s is not whole: %v", w, err))
+		r.o.Warn(fmt.Sprintf("window %s is not whole: %v", r.shown(w), err))
 		r.giveUp(g, w, err)
 	}
 }
@@ -185,7 +193,7 @@ func (r *run) outside(g *reading, p *Page, t tally) {
 	if t.outside == 1 {
 		records = "record"
 	}
-	r.warnOnce("outside", fmt.Sprintf("the API sent %d %s outside of window %s: it did not honour the filter; kept all the same", t.outside, records, g.window))
+	r.warnOnce("outside", fmt.Sprintf("the API sent %d %s outside of window %s: it did not honour the filter; kept all the same", t.outside, records, r.shown(g.window)))
 }
 
 // manyOutside is how many records nobody can have put on a page by mistake.

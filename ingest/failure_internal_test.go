@@ -121,6 +121,9 @@ func (f *fakeService) work(t rapid.TB, whole Window) (r fakeRun) {
 			t.Fatalf("window %s: %v", g.window, err)
 		}
 		err := f.read(r.readings, g, func() { r.ledger = append(r.ledger, g.claims("", false)...) })
+		if err != nil {
+			g.brokeOff()
+		}
 		r.ledger = append(r.ledger, g.claims("", err == nil)...)
 		if err != nil {
 			again, failed := g.afterFailure(err)

@@ -34,6 +34,7 @@ type reading struct {
 	last      int       // records of the last page
 	fullest   int       // and of the largest one with more behind it
 	standing  int       // pages in a row with records, and none of them later than reached
+	settled   time.Time // reached by the pages before the last one: it has shown that they were in order
 	disorder  bool      // pages did not come in order: reached says nothing of what is before it
 	door      time.Time // events before it may have been hidden from a page that was to show them
 	repeated  bool      // the cursor of the last page did not move: the next one may begin where it began
@@ -154,7 +155,9 @@ func (g *reading) note(p *Page, t tally, offset time.Duration) {
 	g.before, g.repeated = from, p.Repeated
 	if t.inside > 0 {
 		first, last := time.UnixMilli(t.first).UTC(), time.UnixMilli(t.last).UTC()
-		g.disorder = g.disorder || t.disorder || first.Before(from)
+		if g.disorder = g.disorder || t.disorder || first.Before(from); !g.disorder {
+			g.settled = later(g.settled, from)
+		}
 		if g.standing++; last.After(g.reached) {
 			g.reached, g.standing = last, 0
 		}
@@ -169,18 +172,22 @@ func (g *reading) note(p *Page, t tally, offset time.Duration) {
 	}
 }
 
+// brokeOff lets the last page count, too: what is read again goes on from its end,
+// and shows no more of its order.
+func (g *reading) brokeOff() { g.settled = g.reached }
+
 // claims are what may be said of the window with the next commit: the part
-// before the last record, or, once it has been read, all of it.
+// before the last page, or, once it has been read, all of it.
 func (g *reading) claims(runID string, done bool) []store.Rectangle {
 	since, until := g.window.along()
 	since = later(since, g.claimed)
 	if !done {
 		// What was saved first of a millisecond is claimed with the rest of it only:
 		// that it is complete through then would hide that the rest has failed.
-		if g.disorder || g.archived || since.IsZero() || g.reached.IsZero() {
+		if g.disorder || g.archived || since.IsZero() || g.settled.IsZero() {
 			return nil
 		}
-		until = g.reached
+		until = g.settled
 	}
 	if !until.IsZero() && !since.Before(until) {
 		return nil

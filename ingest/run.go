@@ -42,6 +42,7 @@ type run struct {
 	reading  map[*reading]bool
 	events   chan event
 	begun    int
+	replaced int           // of those, what was put back onto the agenda, in parts or whole
 	expected float64       // what there is to read, in parts of the agenda's own measure
 	finished float64       // and what of it is behind
 	took     time.Duration // a page, smoothed
@@ -238,7 +239,7 @@ func (r *run) finish(ctx context.Context) error {
 	switch {
 	case len(r.summary.Failed) > 0, r.o.Tail != nil && r.o.Tail.spoiled && ctx.Err() == nil:
 		outcome = OutcomePartial
-	case r.o.Tail != nil && (ctx.Err() != nil || !r.agenda.empty()): // how following ends
+	case r.o.Tail != nil && (r.cut || !r.agenda.empty()): // how following ends, in the midst of something
 		outcome = OutcomeInterrupted
 	}
 	r.ended(outcome)
@@ -296,7 +297,7 @@ func (r *run) fill(ctx context.Context) {
 		r.begun++
 		g := &reading{task: t, number: r.begun}
 		r.reading[g] = true
-		r.summary.Windows = r.begun
+		r.summary.Windows = r.begun - r.replaced
 		go func() {
 			err := g.walk(ctx, r.o.Client, ScanOptions{Limit: r.pageSize, Numbers: &r.pages, prompt: true}, r.events)
 			r.events <- event{from: g, err: err}
@@ -435,6 +436,7 @@ func (r *run) stop(ctx context.Context, err error) error {
 // ended notes how the run came to its end.
 func (r *run) ended(outcome string) {
 	r.facts.Outcome = outcome
+	r.summary.Windows = r.begun - r.replaced
 	r.facts.Ended = r.o.Clock.Now().UTC().Truncate(time.Millisecond)
 	r.summary.FutureOfServer = !r.serverNow.IsZero() && !r.o.Since.Before(r.serverNow)
 }
@@ -509,8 +511,9 @@ func (r *run) currentRun() store.Run {
 
 // report fills in what every report has.
 func (r *run) report(p Progress) {
-	p.WindowNumber, p.Requests, p.Run, p.Elapsed = r.begun, r.sent(), r.currentRun(), r.o.Clock.Now().Sub(r.started)
-	p.Windows = r.begun + r.agenda.count()
+	p.Window = r.shown(p.Window)
+	p.WindowNumber, p.Requests, p.Run, p.Elapsed = r.begun-r.replaced, r.sent(), r.currentRun(), r.o.Clock.Now().Sub(r.started)
+	p.Windows = p.WindowNumber + r.agenda.count()
 	p.Round, p.LeftInMinute = r.summary.Rounds, r.o.Client.Left()
 	done := r.finished
 	for g := range r.reading {
@@ -524,6 +527,15 @@ func (r *run) report(p Progress) {
 		p.Done = max(0, min(1, done/r.expected))
 	}
 	r.o.Progress(p)
+}
+
+// shown is a window as people are told of it: an end ahead of the clock is no end
+// that anyone asked for.
+func (r *run) shown(w Window) Window {
+	if w.Until.After(r.now()) {
+		w.Until = time.Time{}
+	}
+	return w
 }
 
 // pageNumber fits a page's number into its column.
