@@ -21,7 +21,7 @@ test:
 
 ## race: the suite under the race detector
 race:
-	$(GO) test -race -timeout 20m ./...
+	$(GO) test -race -timeout 40m ./...
 
 ## lint: format, vet and staticcheck
 lint:
