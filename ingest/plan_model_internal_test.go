@@ -97,7 +97,7 @@ func TestAMonthOfRunsReadsEachTimeAgainOnceAtEachAge(t *testing.T) {
 		offset      time.Duration // of the runs within the hour
 		late        time.Duration // needs of late records, at most, a day
 	}{
-		"5 minutes":                {days: 30, every: 5 * time.Minute, late: 96 + 24 + 1},
+		"5 minutes":                {days: 10, every: 5 * time.Minute, late: 96 + 24 + 1},
 		"5 minutes, a slow server": {days: 2, every: 5 * time.Minute, asks: -4 * time.Minute, late: 96 + 24 + 1},
 		"hourly":                   {days: 30, every: time.Hour, late: 24 + 24 + 1},
 		"hourly, some time past":   {days: 30, every: time.Hour, offset: 7*time.Minute + 300*time.Millisecond, asks: 20 * time.Second, late: 24 + 24 + 1},
