@@ -34,12 +34,13 @@ func since() time.Time { return midnight.AddDate(0, 0, -days+1) }
 // world is a service, a client and a lake.
 type world struct {
 	*bench
-	t     testing.TB
-	clock *ingest.ManualClock
-	sim   *simulator.Simulator
-	url   string
-	dir   string
-	disk  *storetest.Disk
+	t      testing.TB
+	clock  *ingest.ManualClock
+	sim    *simulator.Simulator
+	server *httptest.Server
+	url    string
+	dir    string
+	disk   *storetest.Disk
 
 	// each answer passes through it, if it is set; n from 1.
 	hook func(n int, w http.ResponseWriter)
@@ -77,6 +78,9 @@ func (w *world) serve(change func(*simulator.Options)) {
 // serveBy puts a handler before the client.
 func (w *world) serveBy(service http.Handler) {
 	w.t.Helper()
+	if w.server != nil {
+		w.server.Close() // a request that nobody waits for any more may be on its way
+	}
 	w.bodies, w.hook = nil, nil
 	n := 0
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -106,7 +110,7 @@ func (w *world) serveBy(service http.Handler) {
 		rw.Write(rec.Body.Bytes())
 	}))
 	w.t.Cleanup(srv.Close)
-	w.url = srv.URL
+	w.server, w.url = srv, srv.URL
 	w.connect(nil)
 }
 
