@@ -8,7 +8,7 @@ import (
 
 // What a run may claim in the ledger. A window is claimed bit by bit, with each
 // commit that stores its records: as the pages come in order, everything before
-// the last record has been read. So an interrupted window needs no memory of its
+// the last page has been read, and the next one shows whether they did. So an interrupted window needs no memory of its
 // own: the ledger says what is left of it.
 
 // savedMargin is taken off the server's clock at a window's first request: what

@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -193,7 +192,7 @@ func (i *importer) stop(ctx context.Context, err error) error {
 	}
 	receipt, cerr := i.append.Leave(context.WithoutCancel(ctx), i.facts)
 	if receipt.Head != "" {
-		i.committed(receipt)
+		i.summary.committed(receipt, nil)
 	}
 	var lake *store.LakeError
 	if cerr == nil || errors.As(err, &lake) { // then the lake's trouble has been told
@@ -289,20 +288,11 @@ func (i *importer) notWhole(short *Shortfall) {
 
 func (i *importer) commit(ctx context.Context) error {
 	receipt, err := i.append.Commit(ctx, store.Commit{Run: i.facts, Pages: i.batch.pages, Coverage: mergedCoverage(i.batch.coverage)})
-	var committed *store.CommittedError
-	switch {
-	case errors.As(err, &committed):
-		receipt = committed.Receipt
-	case err != nil:
+	if !i.summary.committed(receipt, err) {
 		return err
 	}
 	i.newBatch()
-	i.committed(receipt)
 	return err
-}
-
-func (i *importer) committed(r store.Receipt) {
-	i.summary.Version, i.summary.Head = r.Version, fmt.Sprintf("%d:%s", r.Version, r.Head)
 }
 
 // tell reports how far the run is.

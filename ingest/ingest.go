@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"mdcalake/store"
@@ -50,7 +52,7 @@ type Options struct {
 type Progress struct {
 	Window         Window   // that the report is about
 	Reading        []Window // under way
-	WindowNumber   int      // windows that have been begun
+	WindowNumber   int      // windows that have been begun; see Summary.Windows
 	Windows        int      // and that there will be, as far as can be said
 	Requests       int64
 	LeftInMinute   int // requests that the rate leaves in this minute; -1: no limit
@@ -66,7 +68,7 @@ type Progress struct {
 // Summary is what a run did.
 type Summary struct {
 	Run            store.Run
-	Windows        int // that were begun
+	Windows        int // that were begun, those that were put back, whole or in parts, not counted
 	Finished       int // scanned to their end
 	Failed         []FailedWindow
 	NotWhole       []Shortfall // inputs of an import that did not come in whole
@@ -78,6 +80,20 @@ type Summary struct {
 	Elapsed        time.Duration
 	FutureOfServer bool // all that was asked lies ahead of the server's clock
 	NothingToDo    bool // all that was asked for has been read, and nothing is due again
+}
+
+// committed notes a commit, and says whether there was one: an error that has a
+// receipt is about what came after it.
+func (s *Summary) committed(receipt store.Receipt, err error) bool {
+	var late *store.CommittedError
+	if errors.As(err, &late) {
+		receipt, err = late.Receipt, nil
+	}
+	if err != nil {
+		return false
+	}
+	s.Version, s.Head = receipt.Version, fmt.Sprintf("%d:%s", receipt.Version, receipt.Head)
+	return true
 }
 
 // FailedWindow is a window that could not be read to its end.

@@ -20,7 +20,6 @@ import (
 // record on, until that one comes and nothing new.
 type reading struct {
 	task
-	number int // of the run's windows, from 1
 
 	// What has come. The run's goroutine writes it while it has a page of this
 	// reading; this one reads it in between.
@@ -28,20 +27,19 @@ type reading struct {
 	pages     int64
 	records   int64
 	requests  atomic.Int64 // both count: those that no page has counted are known to this goroutine alone
-	bytes     int64
-	reached   time.Time // the greatest time of a record inside the window, along the scan; zero: none yet
-	inside    int64     // records inside the window
-	last      int       // records of the last page
-	fullest   int       // and of the largest one with more behind it
-	standing  int       // pages in a row with records, and none of them later than reached
-	settled   time.Time // reached by the pages before the last one: it has shown that they were in order
-	disorder  bool      // pages did not come in order: reached says nothing of what is before it
-	door      time.Time // events before it may have been hidden from a page that was to show them
-	repeated  bool      // the cursor of the last page did not move: the next one may begin where it began
-	before    time.Time // reached, before the question of the last page was first asked
-	claimed   time.Time // along the scan: everything before is in a commit's ledger
-	counted   counts    // of what was claimed
-	unwelcome error     // why no further page is wanted
+	reached   time.Time    // the greatest time of a record inside the window, along the scan; zero: none yet
+	inside    int64        // records inside the window
+	last      int          // records of the last page
+	fullest   int          // and of the largest one with more behind it
+	standing  int          // pages in a row with records, and none of them later than reached
+	settled   time.Time    // reached by the pages before the last one: it has shown that they were in order
+	disorder  bool         // pages did not come in order: reached says nothing of what is before it
+	door      time.Time    // events before it may have been hidden from a page that was to show them
+	repeated  bool         // the cursor of the last page did not move: the next one may begin where it began
+	before    time.Time    // reached, before the question of the last page was first asked
+	claimed   time.Time    // along the scan: everything before is in a commit's ledger
+	counted   counts       // of what was claimed
+	unwelcome error        // why no further page is wanted
 }
 
 // counts are what a claim has in it.
@@ -143,7 +141,6 @@ func (g *reading) note(p *Page, t tally, offset time.Duration) {
 	g.pages++
 	g.records += int64(len(p.Records))
 	g.requests.Add(p.Requests)
-	g.bytes += int64(len(p.Body))
 	g.inside += int64(t.inside)
 	if g.last = len(p.Records); p.HasNext {
 		g.fullest = max(g.fullest, g.last)

@@ -66,6 +66,9 @@ func (r *run) do(ctx context.Context) error {
 	if err := r.check(); err != nil {
 		return err
 	}
+	if err := r.o.Writer.CheckTenant(apiHost(r.o.Client.Host())); err != nil {
+		return err
+	}
 	snapshot, err := r.o.Writer.Snapshot()
 	if err != nil {
 		return err
@@ -108,7 +111,7 @@ func (r *run) tellOfTheDoor() {
 	r.warnOnce("door", text+" is more than 30 days old, and the API's main route does not show it any more: in the ledger it is beyond the door, not complete (--archived asks the route that may have it)")
 }
 
-// check looks at what is asked for before anything is sent.
+// check looks at what is asked for before anything is sent or planned.
 func (r *run) check() error {
 	if err := CheckFilter(r.o.Filter, r.o.Services); err != nil {
 		return err
@@ -121,7 +124,7 @@ func (r *run) check() error {
 		return &OptionError{Option: "time range", Problem: fmt.Sprintf("is empty: it begins at %s and ends at %s", r.o.Since.UTC().Format(time.RFC3339Nano), r.o.Until.UTC().Format(time.RFC3339Nano)), hint: "--since must be before --until"}
 	}
 	r.pageSize = NewPageSize(r.o.PageSize)
-	return r.o.Writer.CheckTenant(apiHost(r.o.Client.Host()))
+	return nil
 }
 
 // plan fills the agenda.
@@ -154,14 +157,9 @@ func (o Options) question() Question {
 // changes nothing; Client and Writer are not looked at.
 func PlanRun(s *store.Snapshot, o Options, now time.Time) (Plan, error) {
 	r := &run{o: o, started: now}
-	if err := CheckFilter(o.Filter, o.Services); err != nil {
+	if err := r.check(); err != nil {
 		return Plan{}, err
 	}
-	r.o.Services, r.o.Filter = distinct(o.Services), effective(o.Filter)
-	if o.Until.IsZero() {
-		r.o.Until = later(now.Add(openSpan), o.Since.Add(openSpan))
-	}
-	r.pageSize = NewPageSize(o.PageSize)
 	r.plan(s)
 	return r.agenda.plan(), nil
 }
@@ -295,7 +293,7 @@ func (r *run) fill(ctx context.Context) {
 			continue // nothing can have happened there yet
 		}
 		r.begun++
-		g := &reading{task: t, number: r.begun}
+		g := &reading{task: t}
 		r.reading[g] = true
 		r.summary.Windows = r.begun - r.replaced
 		go func() {
@@ -480,16 +478,10 @@ func (r *run) commit(ctx context.Context) error {
 	r.batch.Run = r.facts
 	r.batch.Run.Requests = r.sent()
 	receipt, err := r.append.Commit(context.WithoutCancel(ctx), r.batch)
-	var committed *store.CommittedError
-	switch {
-	case errors.As(err, &committed):
-		receipt = committed.Receipt
-	case err != nil:
+	if !r.summary.committed(receipt, err) {
 		return err
 	}
 	r.batch, r.bytes, r.fresh, r.committed, r.lastCommit = store.Commit{}, 0, false, true, r.o.Clock.Now()
-	r.summary.Version = receipt.Version
-	r.summary.Head = fmt.Sprintf("%d:%s", receipt.Version, receipt.Head)
 	return err
 }
 
