@@ -46,6 +46,7 @@ type Engine struct {
 	limits   limits
 	temp     *tempDir
 	leave    func() error
+	planFor  time.Duration      // a test may have more, or none
 	values   *store.ValueLookup // nil: there is none, as noValues says
 	noValues string
 
@@ -72,7 +73,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{snapshot: o.Snapshot, left: make(chan struct{}), open: map[*Rows]bool{}, templates: map[*lakeTable]template{}}
+	e := &Engine{snapshot: o.Snapshot, planFor: planFor, left: make(chan struct{}), open: map[*Rows]bool{}, templates: map[*lakeTable]template{}}
 	if e.leave, err = enterLake(o.Snapshot.Root); err != nil {
 		return nil, err
 	}
@@ -257,6 +258,14 @@ func (e *Engine) ask(ctx context.Context, in *instance, sql string) (rows *Rows,
 	c, err := e.choose(ctx, in, q)
 	if err != nil {
 		return nil, err
+	}
+	if c.refused && q.before == 0 {
+		// Nearly always a mistake in it, which is told sooner on the templates.
+		wrong, err := in.prepare(q.run, q.before)
+		if err != nil {
+			return nil, e.statementError(q, err)
+		}
+		wrong.close()
 	}
 	for _, t := range c.pruning.Tables {
 		timing.Files += t.Read.Files

@@ -19,6 +19,7 @@ type choice struct {
 	files   files
 	pruning Pruning
 	asked   []asked // one for each scan of activities
+	refused bool    // DuckDB does not plan the statement
 }
 
 // choose is the one place where it is decided which files a statement opens.
@@ -36,6 +37,7 @@ func (e *Engine) choose(ctx context.Context, in *instance, q *question) (choice,
 	c.pruning.Planned = err == nil
 	if err != nil {
 		c.pruning.Why = strings.TrimPrefix(err.Error(), errPlan.Error()+": ")
+		c.refused = errors.Is(err, errNotPlanned)
 	}
 	var values valueSource
 	if e.values != nil && e.values.Useful() {
@@ -87,7 +89,7 @@ func (e *Engine) scansOf(ctx context.Context, in *instance, q *question) (scans,
 			tables[tpl.path] = t
 		}
 	}
-	return readPlan(answer, tables)
+	return readPlan(answer, tables, q.plan)
 }
 
 // readsFiles says whether it may read any table that lies in files.

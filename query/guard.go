@@ -292,3 +292,9 @@ func invalidAt(s string) int {
 	}
 	return 0
 }
+
+// Explains says whether a statement begins with EXPLAIN.
+func Explains(sql string) bool {
+	prefix, _ := splitExplain(sql)
+	return prefix != ""
+}

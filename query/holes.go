@@ -126,12 +126,11 @@ func (a asked) intervals(first, last, now time.Time) []interval {
 // maxServices is how many services next to one another are told apart.
 const maxServices = 100
 
-// ofServices are the holes of the services that it asks about.
+// ofServices are the holes of the services that it asks about. Of services that
+// nobody ever named, in a lake where all was asked for by name, nothing is
+// expected unless they are asked about by name.
 func (a asked) ofServices(s *store.Snapshot, since, until time.Time) []store.Hole {
 	coverage := s.CoverageByService(since, until)
-	if slices.Equal(a.services, everything) {
-		return store.Holes(coverage)
-	}
 	var found []store.Hole
 	add := func(service *int64, stretches []store.Stretch) {
 		for _, t := range stretches {
@@ -140,6 +139,7 @@ func (a asked) ofServices(s *store.Snapshot, since, until time.Time) []store.Hol
 			}
 		}
 	}
+	onlyNamed := len(s.Coverage) > 0 && !slices.ContainsFunc(s.Coverage, func(r store.Rectangle) bool { return r.Service == nil })
 	var named []int64
 	for _, c := range coverage[1:] {
 		named = append(named, *c.Service)
@@ -154,7 +154,7 @@ func (a asked) ofServices(s *store.Snapshot, since, until time.Time) []store.Hol
 					add(&service, coverage[0].Stretches)
 				}
 			}
-		} else if !store.OnlyNamed(coverage) {
+		} else if !onlyNamed {
 			add(nil, coverage[0].Stretches)
 		}
 	}
@@ -162,13 +162,19 @@ func (a asked) ofServices(s *store.Snapshot, since, until time.Time) []store.Hol
 }
 
 // joinHoles sorts holes by service and time, and makes one of those that
-// overlap or meet and are the same otherwise.
+// overlap or meet and are the same otherwise. What is a hole of all services
+// is not told again of one.
 func joinHoles(holes []store.Hole) []store.Hole {
 	slices.SortStableFunc(holes, func(a, b store.Hole) int {
 		return cmp.Or(compareService(a.Service, b.Service), a.Since.Compare(b.Since), b.Until.Compare(a.Until))
 	})
 	var joined []store.Hole
 	for _, h := range holes {
+		if h.Service != nil && slices.ContainsFunc(joined, func(o store.Hole) bool {
+			return o.Service == nil && o.State == h.State && o.Reason == h.Reason && !h.Since.Before(o.Since) && !h.Until.After(o.Until)
+		}) {
+			continue
+		}
 		n := len(joined) - 1
 		if n >= 0 && compareService(joined[n].Service, h.Service) == 0 && joined[n].State == h.State && joined[n].Reason == h.Reason && !h.Since.After(joined[n].Until) {
 			joined[n].Until = later(joined[n].Until, h.Until)

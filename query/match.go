@@ -23,9 +23,9 @@ const (
 	kept Reason = -1
 )
 
-// String is the reason in a word.
+// String is the reason in a word or two, behind "left out by".
 func (r Reason) String() string {
-	return [...]string{"not read", "date", "service", "time", "value"}[r]
+	return [...]string{"no scan", "date", "service", "time", "value"}[r]
 }
 
 func columnReason(column string) Reason {

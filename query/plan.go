@@ -19,8 +19,9 @@ import (
 var planOptimizers = []string{"expression_rewriter", "filter_pullup", "filter_pushdown", "cte_filter_pusher", "cte_inlining", "regex_range"}
 
 const (
-	// planFor is how long planning may take before every file is kept instead.
-	planFor = 500 * time.Millisecond
+	// planFor is how long planning may take before every file is kept instead:
+	// milliseconds nearly always, and never as long as reading too much.
+	planFor = 2 * time.Second
 	// maxPlan is the longest answer that is read. A list of 10,000 addresses
 	// makes 2 MB.
 	maxPlan = 16 << 20
@@ -39,7 +40,7 @@ func (e *Engine) plan(ctx context.Context, in *instance, sql string) (answer []b
 	if err := in.exec(ctx, "SET disabled_optimizers = "+quoteString(others)); err != nil {
 		return nil, fmt.Errorf("plan the statement: %w", err)
 	}
-	limited, cancel := context.WithTimeout(ctx, planFor)
+	limited, cancel := context.WithTimeout(ctx, e.planFor)
 	defer cancel()
 	// Empty lists and texts are wanted: what is missing is then missing.
 	var text string

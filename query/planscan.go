@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Reads the scans out of a plan. The promise: of the scans of our tables none
@@ -18,6 +19,9 @@ type scans map[*lakeTable][]*filter
 // errPlan is a plan that says nothing: whatever it scans, all files stay.
 var errPlan = errors.New("the plan is not understood")
 
+// errNotPlanned is what DuckDB itself says: mostly it is the statement's fault.
+var errNotPlanned = errors.New("DuckDB does not plan it")
+
 func planFault(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errPlan, fmt.Sprintf(format, args...))
 }
@@ -26,9 +30,9 @@ func planFault(format string, args ...any) error {
 // rest of the plan would be missing.
 var leaves = []string{"LOGICAL_GET", "LOGICAL_CHUNK_GET", "LOGICAL_DELIM_GET", "LOGICAL_EXPRESSION_GET", "LOGICAL_DUMMY_SCAN", "LOGICAL_EMPTY_RESULT", "LOGICAL_CTE_REF"}
 
-// readPlan reads an answer of json_serialize_plan. tables are ours, by the path
-// of their template.
-func readPlan(answer []byte, tables map[string]*lakeTable) (scans, error) {
+// readPlan reads an answer of json_serialize_plan about a statement. tables are
+// ours, by the path of their template.
+func readPlan(answer []byte, tables map[string]*lakeTable, sql string) (scans, error) {
 	d := json.NewDecoder(bytes.NewReader(answer))
 	d.UseNumber()
 	var v any
@@ -36,15 +40,20 @@ func readPlan(answer []byte, tables map[string]*lakeTable) (scans, error) {
 		return nil, planFault("%v", err) // NaN is one that DuckDB writes
 	}
 	top := node(v)
-	if failed, ok := top["error"].(bool); !ok || failed {
-		return nil, planFault("%s error", top.text("error_type"))
+	failed, ok := top["error"].(bool)
+	switch {
+	case !ok:
+		return nil, planFault("it is none")
+	case failed:
+		return nil, fmt.Errorf("%w: %w: %s", errPlan, errNotPlanned, top.text("error_message"))
 	}
 	plans, _ := top["plans"].([]any)
 	if len(plans) != 1 {
 		return nil, planFault("%d plans", len(plans))
 	}
 	r := planReader{tables: tables, found: scans{}, met: map[*lakeTable]int{}}
-	if err := r.operator(plans[0], nil); err != nil {
+	r.numbers = !strings.Contains(strings.ToLower(sql), rowNumbers)
+	if err := r.operator(plans[0], nil, false); err != nil {
 		return nil, err
 	}
 	// Each mention of a template must belong to a scan that was found: one in a
@@ -63,6 +72,26 @@ type planReader struct {
 	tables map[string]*lakeTable
 	found  scans
 	met    map[*lakeTable]int // mentions of a template in scans that were found
+	// numbers says that whatever is called rowNumbers is DuckDB's own.
+	numbers bool
+}
+
+// rowNumbers is what DuckDB calls the numbers that it gives to rows when a
+// later part of FROM refers to them, as in FROM activities, unnest(objects).
+// They serve to put the two together again and nothing else, so that it does
+// not matter which rows have which. The statement's filters end above them.
+const rowNumbers = "delim_index"
+
+// isRowNumbers says whether a window only gives these.
+func (r *planReader) isRowNumbers(op jsonObject) bool {
+	exprs, _ := op["expressions"].([]any)
+	if !r.numbers || len(exprs) != 1 {
+		return false
+	}
+	w := node(exprs[0])
+	partitions, ok1 := w["partitions"].([]any)
+	orders, ok2 := w["orders"].([]any)
+	return w.text("type") == "WINDOW_ROW_NUMBER" && w.text("alias") == rowNumbers && ok1 && ok2 && len(partitions) == 0 && len(orders) == 0
 }
 
 // condition is a filter on the way down to a scan: expressions, and the
@@ -73,8 +102,9 @@ type condition struct {
 }
 
 // operator walks the plan. The conditions hold for every row that the operator
-// gives to the one above.
-func (r *planReader) operator(v any, above []condition) error {
+// gives to the one above. numbered: that one is a join by rowNumbers, or a
+// filter below it.
+func (r *planReader) operator(v any, above []condition, numbered bool) error {
 	op := node(v)
 	kind := op.text("type")
 	children, ok := op["children"].([]any)
@@ -82,12 +112,21 @@ func (r *planReader) operator(v any, above []condition) error {
 		return planFault("an operator %q has nothing below it", kind)
 	}
 	var below []condition
+	stays := false
 	switch kind {
 	case "LOGICAL_GET":
 		if err := r.get(op, above); err != nil {
 			return err
 		}
+	case "LOGICAL_DELIM_JOIN":
+		flipped, ok := op["delim_flipped"].(bool)
+		stays = ok && !flipped
+	case "LOGICAL_WINDOW":
+		if numbered && r.isRowNumbers(op) {
+			below = above // they stand behind the columns that were there before
+		}
 	case "LOGICAL_FILTER":
+		stays = numbered
 		if exprs, ok := op["expressions"].([]any); ok {
 			below = append(below, condition{exprs: exprs})
 		}
@@ -103,10 +142,10 @@ func (r *planReader) operator(v any, above []condition) error {
 		}
 	}
 	if len(children) > 1 {
-		below = nil // none of the three has two
+		below = nil // none of those that pass conditions on has two
 	}
-	for _, c := range children {
-		if err := r.operator(c, below); err != nil {
+	for i, c := range children {
+		if err := r.operator(c, below, stays && i == 0); err != nil {
 			return err
 		}
 	}
@@ -115,6 +154,9 @@ func (r *planReader) operator(v any, above []condition) error {
 
 // get reads a scan.
 func (r *planReader) get(op jsonObject, above []condition) error {
+	if table := node(op["function_data"]).text("table"); op.text("name") == "seq_scan" && table != "" {
+		return nil // a table in memory
+	}
 	if op.text("name") != "read_parquet" {
 		// A function. What it reads may stand below it.
 		inputs, ok := op["input_table_types"].([]any)
