@@ -27,7 +27,7 @@ func TestPruningOnTheWholeRoad(t *testing.T) {
 		"SELECT activity_id FROM activities WHERE lower(activity_id) <> '' AND activity_id = 'Id-0-1-20893-2'": {2, 25},
 		"SELECT activity_id, user_name FROM activities WHERE ip = '203.0.113.250'":                             {0, 30},
 		"SELECT activity_id FROM activities WHERE timestamp > now()":                                           {0, 0},
-		"SELECT count(*) FROM activities":                                                                      {30, 0},
+		"SELECT count(*) FROM activities":                                                                      {len(s.Files), 0},
 		"EXPLAIN ANALYZE SELECT count(*) FROM activities WHERE date = '2026-03-02'":                            {6, 0},
 		"PIVOT (FROM activities WHERE date = '2026-03-02') ON service USING count(*) GROUP BY date":            {6, 0},
 	} {

@@ -15,7 +15,7 @@ import (
 	"mdcalake/store"
 )
 
-var mutations = flag.Int("prune.mutations", 30, "how often the plan of each statement is damaged")
+var mutations = flag.Int("prune.mutations", 12, "how often the plan of each statement is damaged")
 
 // flatLake is a snapshot without files on disk: 20 days of three services, one
 // file each, with records from 06:00 to 18:00.
