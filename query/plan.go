@@ -21,7 +21,7 @@ var planOptimizers = []string{"expression_rewriter", "filter_pullup", "filter_pu
 const (
 	// planFor is how long planning may take before every file is kept instead:
 	// milliseconds nearly always, and never as long as reading too much.
-	planFor = 2 * time.Second
+	planFor = 5 * time.Second
 	// maxPlan is the longest answer that is read. A list of 10,000 addresses
 	// makes 2 MB.
 	maxPlan = 16 << 20
