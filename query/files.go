@@ -52,15 +52,14 @@ func (e *Engine) choose(ctx context.Context, in *instance, q *question) (choice,
 		if !c.pruning.Planned {
 			filters = []*filter{open}
 		}
-		all := t.files(e.snapshot)
-		for _, f := range all {
+		chosen, p, err := prune(t, t.files(e.snapshot), filters, values)
+		if err != nil {
+			c.pruning.Index = err.Error()
+		}
+		for _, f := range chosen {
 			if err := t.checkPath(f); err != nil {
 				return c, err
 			}
-		}
-		chosen, p, err := prune(t, all, filters, values)
-		if err != nil {
-			c.pruning.Index = err.Error()
 		}
 		c.files[t] = chosen
 		c.pruning.Tables = append(c.pruning.Tables, p)

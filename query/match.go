@@ -2,6 +2,7 @@ package query
 
 import (
 	"math"
+	"strconv"
 
 	"mdcalake/store"
 )
@@ -47,6 +48,9 @@ type fileFacts struct {
 }
 
 func newFileFacts(f *store.File, keys bool, values valueSource) fileFacts {
+	if keys && !inCell(f.Path, f.Partition) {
+		return fileFacts{file: f} // nothing: checkPath will say so
+	}
 	facts := fileFacts{file: f, placed: keys, indexed: keys && values != nil && values.Knows(*f)}
 	// Whoever wrote the statistics has put the timestamps where they belong, or
 	// they are about something else.
@@ -58,6 +62,18 @@ func newFileFacts(f *store.File, keys bool, values valueSource) fileFacts {
 		facts.trusted = t.Min <= t.Max && t.Min > 0
 	}
 	return facts
+}
+
+// inCell says whether a file lies where its day and service say: DuckDB takes
+// both from the path.
+func inCell(path string, p store.Partition) bool {
+	var space [64]byte
+	dir := append(space[:0], "activities/date="...)
+	dir = appendCivil(dir, int64(p.Day))
+	dir = append(dir, "/service="...)
+	dir = strconv.AppendInt(dir, p.Service, 10)
+	dir = append(dir, '/')
+	return len(path) > len(dir) && path[:len(dir)] == string(dir)
 }
 
 const dayMillis = dayMicros / 1000

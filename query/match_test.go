@@ -75,7 +75,7 @@ func TestExcludedBy(t *testing.T) {
 	p := store.Partition{Day: 20513, Service: 7}
 	day := int64(p.Day) * dayMillis
 	times := store.Range{Min: day + 1000, Max: day + 2000}
-	f := store.File{Partition: p, Version: 3, Stats: store.Stats{Timestamp: times, Created: store.Range{Min: greatest, Max: least, Nulls: 2}, AppID: store.Range{Min: 7, Max: 7}}}
+	f := store.File{Path: "activities/" + p.Dir() + "/part-0.parquet", Partition: p, Version: 3, Stats: store.Stats{Timestamp: times, Created: store.Range{Min: greatest, Max: least, Nulls: 2}, AppID: store.Range{Min: 7, Max: 7}}}
 	in := func(column string, lo, hi int64) *filter {
 		return &filter{kind: within, column: column, spans: spans{{lo, hi}}}
 	}
@@ -144,6 +144,12 @@ func TestExcludedBy(t *testing.T) {
 		if facts.excludedBy(in("date", 1, 1)) != ByDate {
 			t.Errorf("%s: its path says its day all the same", name)
 		}
+	}
+
+	elsewhere := f
+	elsewhere.Partition.Day++
+	if facts := newFileFacts(&elsewhere, true, someValues{}); facts.excludedBy(in("date", 1, 1)) != kept || facts.excludedBy(cells()) != kept {
+		t.Error("a file that does not lie in its cell is left out")
 	}
 
 	// A file of revisions lies in no cell; its rows tell of their days.
