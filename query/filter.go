@@ -32,7 +32,7 @@ const (
 	holds
 )
 
-// lets everything through.
+// open lets everything through.
 var open = &filter{kind: anything}
 
 // both is all of the filters.

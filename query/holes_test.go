@@ -128,8 +128,8 @@ func TestHolesOfALakeWithoutALedger(t *testing.T) {
 	}
 }
 
-// TestStatementsThatReadNoActivitiesHaveNoHoles, and those that do have theirs
-// on the whole road.
+// TestHolesOfStatements: those that read no activities have none; the others
+// have theirs on the whole road.
 func TestHolesOfStatements(t *testing.T) {
 	root := writePruneLake(t, t.TempDir())
 	s := *openLake(t, root)

@@ -23,7 +23,7 @@ const timestampTZ = "TIMESTAMP WITH TIME ZONE"
 // exactCase is the column that is looked up as it is written.
 const exactCase = "activity_id"
 
-// column finds what a BOUND_REF means: the name of a column of the scan, or an
+// reference finds what a BOUND_REF means: the name of a column of the scan, or an
 // expression of a projection in between, which has references of its own.
 type reference func(index int64) (column string, expr any, deeper reference)
 
