@@ -13,9 +13,9 @@
 //  1. guard.go     our lexer takes it apart, DuckDB parses it to a tree (and
 //     binds nothing), the tree is checked: reading statements only, table
 //     functions from a list, names that are no files
-//  2. files.go     which of the lake's files it can need
-//  3. views.go     the tables it sees: activities, revisions, quarantine,
-//     runs, coverage
+//  2. furnish.go   the tables it sees, as views over files without rows
+//     (views.go): activities, revisions, quarantine, runs, coverage
+//  3. files.go     which of the lake's files it can need, below
 //  4. instance.go  the doors are locked: only these files, no extension, no
 //     setting may change
 //  5. stream.go    prepared, its type checked, run; batches come one by one
@@ -23,6 +23,22 @@
 //
 // Each of the guard's layers has holes that another one closes; none may go
 // (guard_test.go has the list).
+//
+// # Which files
+//
+// DuckDB plans the statement on the empty tables (plan.go) and says what each
+// scan has to hand on, through joins, subqueries and views, with every constant
+// computed. The scans are read out of that plan (planscan.go), their filters
+// as far as they are understood (planfilter.go, filter.go), and held against
+// what the log knows of each file and what the value index knows of its cell
+// (prune.go, match.go). A file goes only when every scan of its table excludes
+// it; what is not understood, missing, new or odd leaves it in. So a surprise
+// makes a statement slow and never wrong: prune_test.go compares the answers.
+//
+// Plan and statement share one transaction, since now() is a constant in both.
+//
+// From the same filters follows which event times are asked about, and so which
+// holes of the ledger an answer has (holes.go).
 //
 // # The working directory
 //

@@ -2,11 +2,9 @@ package query
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -35,21 +33,29 @@ type Options struct {
 	// MaxSpill is the most that may lie in TempDir, such as 50GiB. Empty: nine
 	// tenths of what is free there.
 	MaxSpill string
+	// NoValueIndex: the value index is not asked which files can hold a value. It
+	// knows the rows of the snapshot and no others; a caller that shows the
+	// statement other rows, such as those of an earlier time, must say so.
+	NoValueIndex bool
 }
 
 // Engine answers statements over one snapshot. Its methods may be called from
 // several goroutines.
 type Engine struct {
-	snapshot  *store.Snapshot
-	limits    limits
-	temp      *tempDir
-	leave     func() error
-	templates map[*lakeTable]template
+	snapshot *store.Snapshot
+	limits   limits
+	temp     *tempDir
+	leave    func() error
+	planFor  time.Duration      // a test may have more, or none
+	values   *store.ValueLookup // nil: there is none, as noValues says
+	noValues string
 
-	mu     sync.Mutex
-	warm   *instance // opened by Open, for the first statement
-	open   map[*Rows]bool
-	closed bool
+	mu         sync.Mutex
+	warm       *instance // opened by Open, for the first statement
+	open       map[*Rows]bool
+	closed     bool
+	templates  map[*lakeTable]template
+	optimizers string // those that plan switches off
 
 	// Statements that did not notice their end, and how many there still are.
 	abandoned sync.WaitGroup
@@ -67,7 +73,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{snapshot: o.Snapshot, left: make(chan struct{}), open: map[*Rows]bool{}, templates: map[*lakeTable]template{}}
+	e := &Engine{snapshot: o.Snapshot, planFor: planFor, left: make(chan struct{}), open: map[*Rows]bool{}, templates: map[*lakeTable]template{}}
 	if e.leave, err = enterLake(o.Snapshot.Root); err != nil {
 		return nil, err
 	}
@@ -79,7 +85,23 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if e.warm, err = openInstance(ctx, e.limits); err != nil {
 		return fail(err)
 	}
+	e.openValues(o.NoValueIndex)
 	return e, nil
+}
+
+// openValues opens the value index now, since one that a writer has brought
+// further would not fit the snapshot any more. Without it more files are read.
+func (e *Engine) openValues(never bool) {
+	if never {
+		e.noValues = "it knows the current rows alone"
+		return
+	}
+	var err error
+	if e.values, err = e.snapshot.Values(); err != nil {
+		e.values, e.noValues = nil, err.Error()
+	} else if !e.values.Useful() {
+		e.noValues = "there is none for this version of the lake"
+	}
 }
 
 // checkTempDir: the folder is open to SQL, and an answer must not write below
@@ -226,15 +248,35 @@ func (e *Engine) ask(ctx context.Context, in *instance, sql string) (rows *Rows,
 		return nil, err
 	}
 	timing.Guarded = time.Now()
-	if err := e.furnish(ctx, in, q, &timing); err != nil {
+	if err := e.furnish(ctx, in, q); err != nil {
 		return nil, err
 	}
-	timing.Furnished = time.Now()
-
 	// One transaction from planning to the last row: now() is one moment.
 	if err := in.exec(ctx, "BEGIN TRANSACTION"); err != nil {
 		return nil, err
 	}
+	c, err := e.choose(ctx, in, q)
+	if err != nil {
+		return nil, err
+	}
+	if c.refused && q.before == 0 {
+		// Nearly always a mistake in it, which is told sooner on the templates.
+		wrong, err := in.prepare(q.run, q.before)
+		if err != nil {
+			return nil, e.statementError(q, err)
+		}
+		wrong.close()
+	}
+	for _, t := range c.pruning.Tables {
+		timing.Files += t.Read.Files
+		timing.Bytes += t.Read.Bytes
+	}
+	timing.Chosen = time.Now()
+	if err := e.hand(ctx, in, q, c.files); err != nil {
+		return nil, err
+	}
+	timing.Furnished = time.Now()
+
 	if p, err = in.prepare(q.run, q.before); err != nil {
 		return nil, e.statementError(q, err)
 	}
@@ -249,7 +291,7 @@ func (e *Engine) ask(ctx context.Context, in *instance, sql string) (rows *Rows,
 	if err != nil {
 		return nil, e.statementError(q, err)
 	}
-	rows = &Rows{engine: e, in: in, stream: s, question: q, ctx: ctx, cancel: cancel, release: release, timing: timing}
+	rows = &Rows{engine: e, in: in, stream: s, question: q, choice: c, ctx: ctx, cancel: cancel, release: release, timing: timing}
 	e.mu.Lock()
 	e.open[rows] = true
 	e.mu.Unlock()
@@ -292,123 +334,6 @@ func (e *Engine) retell(ctx context.Context, sql string, failure error) error {
 	return err
 }
 
-// furnish gives the instance its tables and locks it. A statement that names
-// none pays for none.
-func (e *Engine) furnish(ctx context.Context, in *instance, q *question, timing *Timing) error {
-	if err := in.exec(ctx, createMacros); err != nil {
-		return fmt.Errorf("make the functions of the lake: %w", err)
-	}
-	for _, t := range lakeTables {
-		if !q.tree.sees(t.name) {
-			continue
-		}
-		tpl, err := e.template(t)
-		if err != nil {
-			return err
-		}
-		if err := in.exec(ctx, "SET VARIABLE "+t.variable()+" = $1", []string{tpl.path}); err != nil {
-			return fmt.Errorf("name the files of %s: %w", t.name, err)
-		}
-	}
-	if sql := createTables(q); sql != "" {
-		if err := in.exec(ctx, sql); err != nil {
-			return fmt.Errorf("make the tables of the lake: %w", err)
-		}
-	}
-	if err := e.fill(in, q); err != nil {
-		return err
-	}
-	chosen, err := chooseFiles(e.snapshot, q)
-	if err != nil {
-		return err
-	}
-	var allowed []string
-	for _, t := range lakeTables {
-		if !q.tree.sees(t.name) {
-			continue
-		}
-		tpl, err := e.template(t)
-		if err != nil {
-			return err
-		}
-		allowed = append(allowed, tpl.path)
-		if len(chosen[t]) == 0 {
-			continue // the template stays: a list may not be empty
-		}
-		paths := make([]string, len(chosen[t]))
-		for i, f := range chosen[t] {
-			paths[i] = filepath.FromSlash(f.Path)
-			timing.Bytes += f.Size
-		}
-		timing.Files += len(paths)
-		if err := in.exec(ctx, "SET VARIABLE "+t.variable()+" = $1", paths); err != nil {
-			return fmt.Errorf("name the files of %s: %w", t.name, err)
-		}
-		allowed = append(allowed, paths...)
-	}
-	return in.lock(ctx, allowed)
-}
-
-// fill puts the ledger into its tables, where the statement reads them.
-func (e *Engine) fill(in *instance, q *question) error {
-	for _, t := range memoryTables {
-		if !q.reads(t.asked()) {
-			continue
-		}
-		err := in.conn.Raw(func(c any) error {
-			a, err := duckdb.NewAppenderFromConn(c.(driver.Conn), t.schema, t.name)
-			if err != nil {
-				return err
-			}
-			err = t.rows(e.snapshot, func(values ...any) error {
-				row := make([]driver.Value, len(values))
-				for i, v := range values {
-					row[i] = v
-				}
-				return a.AppendRow(row...)
-			})
-			return errors.Join(err, a.Close())
-		})
-		if err != nil {
-			return fmt.Errorf("fill the table %s: %w", t.name, err)
-		}
-	}
-	return nil
-}
-
-// template is a Parquet file with a table's columns and no rows. It is made
-// once for an engine, by whichever statement needs it first.
-type template struct {
-	path string // as DuckDB is to read it
-	file *os.File
-}
-
-func (e *Engine) template(t *lakeTable) (template, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if tpl, ok := e.templates[t]; ok {
-		return tpl, nil
-	}
-	if e.closed {
-		return template{}, errors.New("query: the engine is closed")
-	}
-	tpl := template{path: e.temp.file(t.name + "-empty.parquet")}
-	if err := t.writeTemplate(tpl.path); err != nil {
-		return tpl, fmt.Errorf("write the empty table of %s: %w", t.name, err)
-	}
-	if strings.ContainsAny(tpl.path, "*?[\\=") {
-		// The way to our own folder may hold names that DuckDB takes for a
-		// pattern or a column. By its number an open file has a plain name.
-		f, err := os.Open(tpl.path)
-		if err != nil {
-			return tpl, fmt.Errorf("open the empty table of %s: %w", t.name, err)
-		}
-		tpl.file, tpl.path = f, fmt.Sprintf("/dev/fd/%d", f.Fd())
-	}
-	e.templates[t] = tpl
-	return tpl, nil
-}
-
 // Close ends the statements that still run, removes the temporary folder and
 // takes the process back to where it was. It may be called twice.
 func (e *Engine) Close() error {
@@ -437,6 +362,9 @@ func (e *Engine) Close() error {
 		if t.file != nil {
 			t.file.Close()
 		}
+	}
+	if e.values != nil {
+		e.values.Close() // a reader of whole files: there is nothing to lose
 	}
 	if e.temp != nil {
 		errs = append(errs, e.temp.remove())

@@ -1,6 +1,8 @@
 package query
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -8,30 +10,95 @@ import (
 	"mdcalake/store"
 )
 
-// files are the files that a statement reads, by table; every table of
-// lakeTables has an entry, perhaps an empty one.
+// files are the files that a statement reads, by table. A table that is not
+// there, or has none, is empty.
 type files map[*lakeTable][]store.File
 
-// chooseFiles is the one place where it is decided which files a statement
-// opens. Today: all of each table that it can name. A plan of the statement
-// (bound on the templates, between the guard and this) will leave out those
-// whose bounds and index entries exclude its filters; the rule stays that
-// whatever is not understood keeps its files.
-func chooseFiles(s *store.Snapshot, q *question) (files, error) {
-	chosen := files{}
+// choice is what a statement opens, and why.
+type choice struct {
+	files   files
+	pruning Pruning
+	asked   []asked // one for each scan of activities
+	refused bool    // DuckDB does not plan the statement
+}
+
+// choose is the one place where it is decided which files a statement opens.
+// It is called on the templates and in the statement's transaction.
+func (e *Engine) choose(ctx context.Context, in *instance, q *question) (choice, error) {
+	c := choice{files: files{}}
+	if !q.readsFiles() {
+		c.pruning.Planned = true
+		return c, nil
+	}
+	found, err := e.scansOf(ctx, in, q)
+	if err != nil && !errors.Is(err, errPlan) {
+		return c, err
+	}
+	c.pruning.Planned = err == nil
+	if err != nil {
+		c.pruning.Why = strings.TrimPrefix(err.Error(), errPlan.Error()+": ")
+		c.refused = errors.Is(err, errNotPlanned)
+	}
+	var values valueSource
+	if e.values != nil && e.values.Useful() {
+		values = e.values
+	}
+	c.pruning.Index = e.noValues
 	for _, t := range lakeTables {
-		if !q.reads(t.name) {
-			chosen[t] = nil
+		filters, scanned := found[t]
+		if !q.reads(t.name) && !scanned {
 			continue
 		}
-		chosen[t] = t.files(s)
-		for _, f := range chosen[t] {
+		if !c.pruning.Planned {
+			filters = []*filter{open}
+		}
+		chosen, p, err := prune(t, t.files(e.snapshot), filters, values)
+		if err != nil {
+			c.pruning.Index = err.Error()
+		}
+		for _, f := range chosen {
 			if err := t.checkPath(f); err != nil {
-				return nil, err
+				return c, err
+			}
+		}
+		c.files[t] = chosen
+		c.pruning.Tables = append(c.pruning.Tables, p)
+		if t.keys {
+			for _, f := range filters {
+				c.asked = append(c.asked, asked{times: f.times(), services: f.services()})
 			}
 		}
 	}
-	return chosen, nil
+	return c, nil
+}
+
+// scansOf are the scans that the statement's plan has.
+func (e *Engine) scansOf(ctx context.Context, in *instance, q *question) (scans, error) {
+	answer, err := e.plan(ctx, in, q.plan)
+	if err != nil {
+		return nil, err
+	}
+	tables := map[string]*lakeTable{}
+	for _, t := range lakeTables {
+		if q.tree.sees(t.name) {
+			tpl, err := e.template(t)
+			if err != nil {
+				return nil, err
+			}
+			tables[tpl.path] = t
+		}
+	}
+	return readPlan(answer, tables, q.plan)
+}
+
+// readsFiles says whether it may read any table that lies in files.
+func (q *question) readsFiles() bool {
+	for _, t := range lakeTables {
+		if q.reads(t.name) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkPath refuses names that DuckDB would not take for what they are: as a

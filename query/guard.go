@@ -27,6 +27,7 @@ import (
 type question struct {
 	sql     string // as it was given
 	run     string // what runs
+	plan    string // the same as DuckDB can plan it: without EXPLAIN, every PIVOT with values
 	shift   int    // a position in run plus shift is one in sql
 	before  int    // how many types DuckDB makes first (PIVOT without IN)
 	explain bool
@@ -56,6 +57,7 @@ func (g guard) check(ctx context.Context, sql string) (*question, error) {
 	q.run, q.shift = statements[0].SQL, statements[0].Offset
 	prefix, body := splitExplain(q.run)
 	q.explain = prefix != ""
+	q.plan = body
 	bodyAt := len(q.run) - len(body)
 
 	tree, perr, err := g.parse(ctx, body)
@@ -76,6 +78,7 @@ func (g guard) check(ctx context.Context, sql string) (*question, error) {
 			if err := q.checkTree(copied, bodyAt); err != nil {
 				return nil, err
 			}
+			q.plan = filled
 			if q.explain {
 				// DuckDB answers EXPLAIN of the original with nothing at all.
 				q.run = padTo(prefix, bodyAt) + filled
@@ -288,4 +291,10 @@ func invalidAt(s string) int {
 		}
 	}
 	return 0
+}
+
+// Explains says whether a statement begins with EXPLAIN.
+func Explains(sql string) bool {
+	prefix, _ := splitExplain(sql)
+	return prefix != ""
 }

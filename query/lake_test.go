@@ -96,7 +96,7 @@ func newLake(t testing.TB, dir string, days int) *store.Snapshot {
 				t.Fatal(err)
 			}
 			for _, m := range matches {
-				s.Files = append(s.Files, store.File{Path: "activities/" + p.Dir() + "/" + m.Name(), Partition: p, Size: sizeOf(t, root, "activities", p.Dir(), m.Name()), Rows: hours})
+				s.Files = append(s.Files, store.File{Path: "activities/" + p.Dir() + "/" + m.Name(), Partition: p, Size: sizeOf(t, root, "activities", p.Dir(), m.Name()), Rows: hours, Stats: cellStats(d, service)})
 			}
 		}
 	}
@@ -125,6 +125,17 @@ func newLake(t testing.TB, dir string, days int) *store.Snapshot {
 		{Since: firstDay, Until: firstDay.AddDate(0, 0, 1), State: "filtered", SinceCreated: firstDay, ThroughCreated: firstDay.AddDate(0, 0, 1), Filter: "ip eq sha256:1", RunID: "run-2"},
 	}
 	return s
+}
+
+// cellStats are what the log knows of a day of a service.
+func cellStats(day int, service int64) store.Stats {
+	from := firstDay.AddDate(0, 0, day).UnixMilli()
+	to := from + (hours-1)*3600_000
+	ingested := time.Date(2026, 4, 1, 0, 0, 0, 123e6, time.UTC).UnixMilli()
+	return store.Stats{
+		Timestamp: store.Range{Min: from, Max: to}, Created: store.Range{Min: from + 300_000, Max: to + 300_000, Nulls: 1},
+		Ingested: store.Range{Min: ingested, Max: ingested}, AppID: store.Range{Min: service, Max: service},
+	}
 }
 
 func sqlString(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

@@ -22,7 +22,8 @@ type Column struct {
 type Timing struct {
 	Started   time.Time
 	Guarded   time.Time // checked
-	Furnished time.Time // tables made, files named, doors locked
+	Chosen    time.Time // planned, and its files chosen
+	Furnished time.Time // files named, doors locked
 	Bound     time.Time // prepared
 	First     time.Time // the first batch was there, or the end
 	Ended     time.Time // the last was read; zero until then
@@ -37,6 +38,7 @@ type Rows struct {
 	in       *instance
 	stream   *stream
 	question *question
+	choice   choice
 	ctx      context.Context
 	cancel   context.CancelFunc // ends the statement, and so a Next that waits
 	release  func()
@@ -57,6 +59,9 @@ func (r *Rows) Schema() *arrow.Schema { return r.stream.schema }
 
 // Explains says that the statement was an EXPLAIN: its answer is a drawing.
 func (r *Rows) Explains() bool { return r.question.explain }
+
+// Pruning tells which files the statement was given, and why not the others.
+func (r *Rows) Pruning() Pruning { return r.choice.pruning }
 
 // Timing tells where the time went so far.
 func (r *Rows) Timing() Timing {

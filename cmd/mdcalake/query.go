@@ -36,6 +36,8 @@ raw_text(raw, '$.path') takes a text out of a record's JSON.`,
 			&cli.StringFlag{Name: "f", Usage: "`FILE` with the SQL (- is stdin)"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", Usage: "`FORMAT`: " + strings.Join(query.Formats(), ", ")},
 			&cli.StringFlag{Name: "out", Usage: "write the answer to `FILE`"},
+			&cli.BoolFlag{Name: "explain", Usage: "do not answer; print which files would be read and why, and DuckDB's plan", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "require-coverage", Usage: "exit 3 if something was asked about that the API was not asked for", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "timing", Usage: "say on stderr how long it took", DisableDefaultText: true},
 			&cli.DurationFlag{Name: "timeout", Usage: "give up after this time, e.g. 30s"},
 			&cli.StringFlag{Name: "memory-limit", Usage: "most memory for the engine's buffers, e.g. 2GiB"},
@@ -109,22 +111,31 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 			}
 		}
 	}
+	covered := coverageNote{c: c}
 	for n, s := range statements {
 		if n > 0 && format != query.JSONL {
 			fmt.Fprintln(out.w)
 		}
-		if err := answer(ctx, run, c, engine, s.SQL, format, out); err != nil {
+		if ctx.Bool("explain") {
+			err = explainStatement(run, engine, s.SQL, out)
+		} else {
+			err = answer(ctx, run, c, engine, s.SQL, format, out, &covered)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	if ctx.Bool("timing") {
 		fmt.Fprintf(c.err, "opened in %s\n", ready.Sub(opened).Round(100*time.Microsecond))
 	}
-	return out.keep()
+	if err := out.keep(); err != nil {
+		return err
+	}
+	return covered.verdict(ctx.Bool("require-coverage"))
 }
 
 // answer runs one statement and prints its rows.
-func answer(ctx *cli.Context, run context.Context, c console, engine *query.Engine, sql string, format query.Format, out *output) error {
+func answer(ctx *cli.Context, run context.Context, c console, engine *query.Engine, sql string, format query.Format, out *output, covered *coverageNote) error {
 	started := time.Now()
 	rows, err := engine.Query(run, sql)
 	if err != nil {
@@ -146,6 +157,9 @@ func answer(ctx *cli.Context, run context.Context, c console, engine *query.Engi
 	}
 	if result.Neutralised > 0 {
 		fmt.Fprintf(c.err, "%s would have run in a spreadsheet and got a ' in front; --raw-csv leaves them\n", things(result.Neutralised, "cell", "cells"))
+	}
+	if !rows.Explains() {
+		covered.tell(rows.Holes(time.Now()))
 	}
 	if ctx.Bool("timing") {
 		t := rows.Timing()

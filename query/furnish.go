@@ -1,0 +1,91 @@
+package query
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/duckdb/duckdb-go/v2"
+)
+
+// furnish gives the instance its tables, empty as yet where they are files. A
+// statement that names none pays for none.
+func (e *Engine) furnish(ctx context.Context, in *instance, q *question) error {
+	if err := in.exec(ctx, createMacros); err != nil {
+		return fmt.Errorf("make the functions of the lake: %w", err)
+	}
+	for _, t := range lakeTables {
+		if !q.tree.sees(t.name) {
+			continue
+		}
+		tpl, err := e.template(t)
+		if err != nil {
+			return err
+		}
+		if err := in.exec(ctx, "SET VARIABLE "+t.variable()+" = $1", []string{tpl.path}); err != nil {
+			return fmt.Errorf("name the files of %s: %w", t.name, err)
+		}
+	}
+	if sql := createTables(q); sql != "" {
+		if err := in.exec(ctx, sql); err != nil {
+			return fmt.Errorf("make the tables of the lake: %w", err)
+		}
+	}
+	return e.fill(in, q)
+}
+
+// hand gives the tables the files that were chosen, and locks the instance.
+func (e *Engine) hand(ctx context.Context, in *instance, q *question, chosen files) error {
+	var allowed []string
+	for _, t := range lakeTables {
+		if !q.tree.sees(t.name) {
+			continue
+		}
+		tpl, err := e.template(t)
+		if err != nil {
+			return err
+		}
+		allowed = append(allowed, tpl.path)
+		if len(chosen[t]) == 0 {
+			continue // the template stays: a list may not be empty
+		}
+		paths := make([]string, len(chosen[t]))
+		for i, f := range chosen[t] {
+			paths[i] = filepath.FromSlash(f.Path)
+		}
+		if err := in.exec(ctx, "SET VARIABLE "+t.variable()+" = $1", paths); err != nil {
+			return fmt.Errorf("name the files of %s: %w", t.name, err)
+		}
+		allowed = append(allowed, paths...)
+	}
+	return in.lock(ctx, allowed)
+}
+
+// fill puts the ledger into its tables, where the statement reads them.
+func (e *Engine) fill(in *instance, q *question) error {
+	for _, t := range memoryTables {
+		if !q.reads(t.asked()) {
+			continue
+		}
+		err := in.conn.Raw(func(c any) error {
+			a, err := duckdb.NewAppenderFromConn(c.(driver.Conn), t.schema, t.name)
+			if err != nil {
+				return err
+			}
+			err = t.rows(e.snapshot, func(values ...any) error {
+				row := make([]driver.Value, len(values))
+				for i, v := range values {
+					row[i] = v
+				}
+				return a.AppendRow(row...)
+			})
+			return errors.Join(err, a.Close())
+		})
+		if err != nil {
+			return fmt.Errorf("fill the table %s: %w", t.name, err)
+		}
+	}
+	return nil
+}
