@@ -292,9 +292,9 @@ func (e *Engine) retell(ctx context.Context, sql string, failure error) error {
 	return err
 }
 
-// furnish gives the instance its tables and locks it. A statement that names
-// none pays for none.
-func (e *Engine) furnish(ctx context.Context, in *instance, q *question, timing *Timing) error {
+// makeTables gives the instance the functions and tables that a statement
+// names, without a row. One that names none pays for none.
+func (e *Engine) makeTables(ctx context.Context, in *instance, q *question) error {
 	if err := in.exec(ctx, createMacros); err != nil {
 		return fmt.Errorf("make the functions of the lake: %w", err)
 	}
@@ -314,6 +314,14 @@ func (e *Engine) furnish(ctx context.Context, in *instance, q *question, timing 
 		if err := in.exec(ctx, sql); err != nil {
 			return fmt.Errorf("make the tables of the lake: %w", err)
 		}
+	}
+	return nil
+}
+
+// furnish gives the instance its tables and locks it.
+func (e *Engine) furnish(ctx context.Context, in *instance, q *question, timing *Timing) error {
+	if err := e.makeTables(ctx, in, q); err != nil {
+		return err
 	}
 	if err := e.fill(in, q); err != nil {
 		return err
