@@ -181,7 +181,7 @@ func (e *Engine) fitting(ctx context.Context, b *binding) (string, error) {
 // typed are the parameters that are to be what they look like. Errors are left
 // to the statement itself, which will have them too.
 func (e *Engine) typed(ctx context.Context, in *instance, b *binding) []string {
-	q, err := guard{in}.check(ctx, b.sql)
+	q, err := guard{in}.check(ctx, b.with(nil))
 	if err != nil || q.before > 0 || e.makeTables(ctx, in, q) != nil || in.lock(ctx, e.templatePaths()) != nil {
 		return nil // of a PIVOT that looks for its values a part would run
 	}
@@ -198,7 +198,7 @@ func (e *Engine) typed(ctx context.Context, in *instance, b *binding) []string {
 		p.close()
 		return true
 	}
-	sure, unclear := in.parameterTypes(q, b)
+	sure, unclear := in.parameterTypes(ctx, b)
 	if len(unclear) > mostUnclear {
 		unclear = unclear[:mostUnclear]
 	}
@@ -229,7 +229,11 @@ func isFraction(value string) bool {
 
 // parameterTypes asks DuckDB what the places of the parameters are: those
 // where a number belongs and a number is given, and those that it cannot tell.
-func (in *instance) parameterTypes(q *question, b *binding) (numbers, unclear []string) {
+func (in *instance) parameterTypes(ctx context.Context, b *binding) (numbers, unclear []string) {
+	q, err := guard{in}.check(ctx, b.sql)
+	if err != nil {
+		return nil, b.names
+	}
 	p, err := in.prepare(q.run, q.before)
 	if err != nil {
 		return nil, b.names
