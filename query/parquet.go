@@ -2,6 +2,7 @@ package query
 
 import (
 	"bufio"
+	"cmp"
 	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -45,18 +46,21 @@ func newParquet(w *bufio.Writer, rows *Rows) (*parquetWriter, error) {
 	return &parquetWriter{columnar: c, file: file, gate: g}, nil
 }
 
-// gate lets through until it is shut. (It is no Closer either: the writer
-// closes what it can, and w is not ours to close.)
+// gate lets through until it is shut, or a write has failed. The library
+// learns of no failure: at one it would write a footer, where it does not
+// panic. (Nor is this a Closer: it closes what it can, and w is not ours to
+// close.)
 type gate struct {
 	w    io.Writer
 	shut bool
+	err  error
 }
 
 func (g *gate) Write(p []byte) (int, error) {
-	if g.shut {
-		return len(p), nil
+	if !g.shut && g.err == nil {
+		_, g.err = g.w.Write(p)
 	}
-	return g.w.Write(p)
+	return len(p), nil
 }
 
 func (p *parquetWriter) write(batch arrow.RecordBatch, n int) error {
@@ -68,19 +72,24 @@ func (p *parquetWriter) write(batch arrow.RecordBatch, n int) error {
 	// A row group ends by its rows or by its size, whichever comes first: the
 	// writer keeps it in memory.
 	if p.rows += int64(n); p.rows > groupRows || p.bytes > groupBytes {
-		p.file.NewBufferedRowGroup()
+		err := p.file.NewBufferedRowGroupChecked() // writes the one before
+		if err = cmp.Or(p.gate.err, err); err != nil {
+			return err
+		}
 		p.rows, p.bytes = int64(n), 0
 	}
 	for _, a := range out.Columns() {
 		p.bytes += int64(a.Data().SizeInBytes())
 	}
-	return p.file.WriteBuffered(out)
+	err = p.file.WriteBuffered(out)
+	return cmp.Or(p.gate.err, err)
 }
 
 func (p *parquetWriter) end(Result) error {
 	file := p.file
 	p.file = nil
-	return file.Close()
+	err := file.Close()
+	return cmp.Or(p.gate.err, err)
 }
 
 // release frees what a writer holds that did not come to its end. Closing it
