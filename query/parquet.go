@@ -21,9 +21,13 @@ type parquetWriter struct {
 	bytes int64
 }
 
+// The writer keeps a row group in memory, and for each column a page and a
+// dictionary. The level is one of which the encoder's windows are small.
 const (
 	groupRows  = 122_880 // DuckDB's own
-	groupBytes = 64 << 20
+	groupBytes = 16 << 20
+	pageBytes  = 256 << 10
+	zstdLevel  = 1
 )
 
 func newParquet(w *bufio.Writer, rows *Rows) (*parquetWriter, error) {
@@ -34,6 +38,9 @@ func newParquet(w *bufio.Writer, rows *Rows) (*parquetWriter, error) {
 	}
 	props := parquet.NewWriterProperties(
 		parquet.WithCompression(compress.Codecs.Zstd),
+		parquet.WithCompressionLevel(zstdLevel),
+		parquet.WithDataPageSize(pageBytes),
+		parquet.WithDictionaryPageSizeLimit(pageBytes),
 		parquet.WithMaxRowGroupLength(groupRows),
 		parquet.WithCreatedBy("mdcalake"),
 		parquet.WithVersion(parquet.V2_LATEST),

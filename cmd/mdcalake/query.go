@@ -116,6 +116,7 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
+	boundAnswer()
 	ready := time.Now()
 	bound, err := bindAll(run, engine, statements, given)
 	if err != nil {
