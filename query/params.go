@@ -68,8 +68,11 @@ func (e *Engine) Bind(ctx context.Context, sql string, given []Parameter) (strin
 		case name == "":
 			return "", &Error{Kind: Names, SQL: sql, Position: t.start, Message: "a parameter has no name here", Hint: "write $name, and give its value with -p name=VALUE"}
 		case !ok:
-			return "", &Error{Kind: Names, SQL: sql, Position: t.start, Message: fmt.Sprintf("parameter $%s has no value", name),
-				Candidates: nearestNames(name, given), Hint: fmt.Sprintf("give it one with -p %s=VALUE", name)}
+			e := &Error{Kind: Names, SQL: sql, Position: t.start, Message: fmt.Sprintf("parameter $%s has no value", name), Candidates: nearestNames(name, given)}
+			if len(e.Candidates) == 0 {
+				e.Hint = fmt.Sprintf("give it one with -p %s=VALUE", name)
+			}
+			return "", e
 		case strings.IndexByte(value, 0) >= 0 || !utf8.ValidString(value):
 			return "", &Error{Kind: Names, SQL: sql, Position: t.start, Message: fmt.Sprintf("the value of $%s is no text: it holds a zero byte or is not UTF-8", name), Hint: "compare hexadecimal digits: encode() and hex() make them"}
 		}
@@ -276,7 +279,7 @@ func (e *Engine) templatePaths() []string {
 func nearestNames(name string, given []Parameter) []string {
 	var near []string
 	for _, p := range given {
-		if editDistance(name, strings.ToLower(p.Name)) <= 1+len(name)/4 {
+		if editDistance(name, strings.ToLower(p.Name)) <= (len(name)+1)/4 {
 			near = append(near, p.Name)
 		}
 	}
