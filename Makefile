@@ -7,9 +7,10 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 20s
 RECORDS     ?= 205000
 MEMORY      ?= 50000000
+OUTPUT      ?= 10000000
 CHAOS       ?= 100000
 
-.PHONY: build test check race bench fuzz golden truth crash kill kill-long chaos chaos-long memory lint demo interop clean
+.PHONY: build test check race bench fuzz golden truth crash kill kill-long chaos chaos-long memory output-memory lint demo interop clean
 
 ## build: the two programs, into .build
 build:
@@ -59,6 +60,11 @@ chaos-long:
 memory:
 	mkdir -p testdata/results
 	$(GO) test ./cmd/mdcalake -run TestMemoryDoesNotGrowWithTheLake -timeout 12h -v -memory.records=$(MEMORY) -memory.result=$(CURDIR)/testdata/results/memory.md
+
+## output-memory: OUTPUT rows (10 million) in every format within 256 MiB; the result is kept
+output-memory:
+	mkdir -p testdata/results
+	$(GO) test ./cmd/mdcalake -run TestOutputTakesLittleMemory -timeout 6h -v -output.rows=$(OUTPUT) -output.result=$(CURDIR)/testdata/results/output-memory.md
 
 ## check: everything that must hold
 check: lint race crash truth kill chaos

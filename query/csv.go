@@ -5,14 +5,14 @@ import (
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	bindings "github.com/duckdb/duckdb-go-bindings"
 )
 
 // csvWriter writes RFC 4180 with plain line ends. NULL is an empty cell, an
 // empty text is "".
 //
-// A cell that begins with = + - @ or a control character is a formula to a
-// spreadsheet, and may fetch or run things there: text that begins so gets an
-// apostrophe in front unless the caller wants it raw.
+// Text that a spreadsheet would run gets an apostrophe in front unless the
+// caller wants it raw (isFormula).
 type csvWriter struct {
 	w           *bufio.Writer
 	columns     []Column
@@ -50,7 +50,7 @@ func (c *csvWriter) write(batch arrow.RecordBatch, n int) error {
 				continue
 			}
 			c.cell = appendText(c.cell[:0], col.typ, a, i)
-			c.writeCell(!col.typ.numeric())
+			c.writeCell(col.typ.free())
 		}
 		if err := c.w.WriteByte('\n'); err != nil {
 			return err
@@ -60,17 +60,15 @@ func (c *csvWriter) write(batch arrow.RecordBatch, n int) error {
 }
 
 // writeCell writes c.cell. Errors stay in the writer: the line's end has them.
-func (c *csvWriter) writeCell(isText bool) {
+func (c *csvWriter) writeCell(free bool) {
 	cell := c.cell
-	if isText && !c.raw && len(cell) > 0 && strings.IndexByte("=+-@\t\r\n", cell[0]) >= 0 {
+	if free && !c.raw && isFormula(cell) {
 		c.shown = append(append(c.shown[:0], '\''), cell...)
 		cell = c.shown
 		c.neutralised++
 	}
 	if c.terminal {
-		cell = appendShown(nil, string(cell), func(r rune) bool { return r != '\n' && r != '\t' && hides(r) }, func(b []byte, r rune) []byte {
-			return append(appendHex(append(b, `\u{`...), uint32(r)), '}')
-		})
+		cell = appendVisibleBut(nil, string(cell), "\n\t")
 	}
 	if !c.mustQuote(cell) {
 		c.w.Write(cell)
@@ -101,3 +99,23 @@ func (c *csvWriter) mustQuote(cell []byte) bool {
 }
 
 func (c *csvWriter) end(Result) error { return nil }
+
+func (c *csvWriter) count() int64 { return c.neutralised }
+
+// isFormula says whether a spreadsheet would run a text: it takes one that
+// begins with = + - or @ for a formula, also behind a tab or a line end, and a
+// formula may fetch and run things.
+func isFormula(cell []byte) bool {
+	return len(cell) > 0 && strings.IndexByte("=+-@\t\r\n", cell[0]) >= 0
+}
+
+// free says whether a value of the type is text that anybody may have chosen.
+// The sign of a number, a time or an interval is ours.
+func (t *valueType) free() bool {
+	switch t.id {
+	case bindings.TypeInterval, bindings.TypeDate, bindings.TypeTime, bindings.TypeTimestamp, bindings.TypeTimestampTZ,
+		bindings.TypeTimestampS, bindings.TypeTimestampMS, bindings.TypeTimestampNS:
+		return false
+	}
+	return !t.numeric()
+}

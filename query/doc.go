@@ -19,7 +19,8 @@
 //  4. instance.go  the doors are locked: only these files, no extension, no
 //     setting may change
 //  5. stream.go    prepared, its type checked, run; batches come one by one
-//  6. format.go    written as table, csv, json, jsonl or parquet
+//  6. format.go    written: table, box, csv, tsv, json, jsonl, markdown, line,
+//     parquet or arrow, a file each
 //
 // Each of the guard's layers has holes that another one closes; none may go
 // (guard_test.go has the list).
@@ -67,5 +68,19 @@
 // In JSON a whole number or decimal beyond 2^53 is written as a string, since
 // most readers would round it; a column of type JSON is written as it is, a
 // VARCHAR such as raw as a string. Of two columns of one name the second is
-// called name_1 in json, jsonl and parquet.
+// called name_1 in json, jsonl, parquet and arrow.
+//
+// NULL is the word in table, box, markdown and line, null in JSON, an empty
+// cell in csv (an empty text is ""), \N in tsv. Parquet and Arrow keep types;
+// a HUGEINT is DECIMAL(38, 0) there, and what other readers do not know is text
+// (columnar.go).
+//
+// # Text that was chosen by somebody
+//
+// Control, bidirectional and zero-width characters are shown as \u{..} on a
+// terminal, in JSON as \uXXXX, which means the same. In a file or a pipe csv,
+// tsv, json, jsonl, parquet and arrow have the text as it is; table, box,
+// markdown and line are drawings for people, and show them everywhere. In csv
+// and tsv a text that a spreadsheet would run gets an apostrophe in front; in
+// markdown what would be markup is escaped.
 package query

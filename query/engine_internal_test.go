@@ -80,6 +80,27 @@ func TestBindingThatHearsNothing(t *testing.T) {
 	<-e.left // or the next test would find another lake open
 }
 
+// TestBindEndsWithItsContext: to find out what a value is, the statement is
+// bound, and binding hears nothing.
+func TestBindEndsWithItsContext(t *testing.T) {
+	e := openEmpty(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	_, err := e.Bind(ctx, "SELECT length(repeat('x', 300_000_000)) + $n", []Parameter{{Name: "n", Value: "5"}})
+	var qe *Error
+	if !errors.As(err, &qe) || qe.Kind != Cancelled {
+		t.Errorf("error is %v", err)
+	}
+	if d := time.Since(start); d > 4*time.Second {
+		t.Errorf("took %v", d)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	<-e.left
+}
+
 // TestNoNewFunctionWithAnEffect goes through DuckDB's catalog: what is
 // volatile, and what may stand behind FROM, is known here by name, so that a
 // new DuckDB cannot bring a hole unseen.

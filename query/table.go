@@ -3,9 +3,6 @@ package query
 import (
 	"bufio"
 	"bytes"
-	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/mattn/go-runewidth"
@@ -18,6 +15,7 @@ type tableWriter struct {
 	w       *bufio.Writer
 	columns []Column
 	o       WriteOptions
+	frame   frame
 	plan    bool // an EXPLAIN: its text is a drawing, and no table
 
 	widths  []int // nil while rows wait
@@ -35,14 +33,13 @@ const (
 	sampleRows  = 1000
 	sampleBytes = 8 << 20
 	narrowest   = 5 // a column that had to give way
-	gap         = "  "
 	ellipsis    = "…"
 	// widestCell is the most that is looked at of a cell on a terminal.
 	widestCell = 4096
 )
 
-func newTable(w *bufio.Writer, rows *Rows, o WriteOptions) *tableWriter {
-	return &tableWriter{w: w, columns: rows.Columns(), o: o, plan: rows.Explains()}
+func newTable(w *bufio.Writer, rows *Rows, o WriteOptions, f frame) *tableWriter {
+	return &tableWriter{w: w, columns: rows.Columns(), o: o, frame: f, plan: rows.Explains()}
 }
 
 func (t *tableWriter) write(batch arrow.RecordBatch, n int) error {
@@ -100,16 +97,18 @@ func (t *tableWriter) begin() {
 	head := make([]cell, len(t.columns))
 	for k, c := range t.columns {
 		head[k].text = string(appendVisible(nil, c.Name))
+		t.widths[k] = 1
 		if !t.o.NoHeader {
-			t.widths[k] = runewidth.StringWidth(head[k].text)
+			t.widths[k] = max(1, runewidth.StringWidth(head[k].text))
 		}
 		for _, row := range t.waiting {
 			t.widths[k] = max(t.widths[k], runewidth.StringWidth(row[k].text))
 		}
 	}
 	if t.o.Width > 0 {
-		t.fit(t.o.Width - len(gap)*(len(t.widths)-1))
+		t.fit(t.o.Width - t.frame.room(len(t.widths)))
 	}
+	t.rule(t.frame.top)
 	if !t.o.NoHeader && len(t.columns) > 0 {
 		if t.o.Color {
 			t.w.WriteString("\x1b[1m")
@@ -118,13 +117,7 @@ func (t *tableWriter) begin() {
 		if t.o.Color {
 			t.w.WriteString("\x1b[0m")
 		}
-		for k, width := range t.widths {
-			if k > 0 {
-				t.w.WriteString(gap)
-			}
-			t.w.WriteString(strings.Repeat("-", max(width, 1)))
-		}
-		t.w.WriteByte('\n')
+		t.rule(t.frame.under)
 	}
 	for _, row := range t.waiting {
 		t.line(row)
@@ -187,9 +180,10 @@ func fit(widths []int, room int) {
 }
 
 func (t *tableWriter) line(row []cell) {
+	t.w.WriteString(t.frame.left)
 	for k, c := range row {
 		if k > 0 {
-			t.w.WriteString(gap)
+			t.w.WriteString(t.frame.between)
 		}
 		text := c.text
 		width := runewidth.StringWidth(text)
@@ -206,10 +200,11 @@ func (t *tableWriter) line(row []cell) {
 			text = "\x1b[2m" + text + "\x1b[0m"
 		}
 		t.w.WriteString(text)
-		if !right && k < len(row)-1 { // no blanks at the end of a line
+		if !right && (k < len(row)-1 || t.frame.right != "") { // no blanks at the end of a line
 			t.pad(pad)
 		}
 	}
+	t.w.WriteString(t.frame.right)
 	t.w.WriteByte('\n')
 }
 
@@ -219,17 +214,8 @@ func (t *tableWriter) pad(n int) {
 	}
 }
 
-// writePlan writes the drawing of an EXPLAIN, which is text of many lines.
 func (t *tableWriter) writePlan(batch arrow.RecordBatch, n int) error {
-	last := int(batch.NumCols()) - 1
-	for i := range n {
-		text := appendText(nil, t.columns[last].typ, batch.Column(last), i)
-		for line := range strings.SplitSeq(strings.TrimRight(string(text), "\n"), "\n") {
-			t.w.Write(appendVisible(nil, line))
-			t.w.WriteByte('\n')
-		}
-	}
-	return t.err()
+	return writePlan(t.w, t.columns, batch, n)
 }
 
 func (t *tableWriter) end(res Result) error {
@@ -239,32 +225,7 @@ func (t *tableWriter) end(res Result) error {
 	if t.widths == nil {
 		t.begin()
 	}
+	t.rule(t.frame.bottom)
 	t.w.WriteString(footer(res) + "\n")
 	return t.err()
-}
-
-// footer says how many rows there are, and how many of them one sees.
-func footer(res Result) string {
-	rows := func(n int64) string {
-		if n == 1 {
-			return "1 row"
-		}
-		return grouped(n) + " rows"
-	}
-	switch {
-	case res.More:
-		return fmt.Sprintf("(%s of more than %s)", grouped(res.Shown), rows(res.Rows))
-	case res.Shown < res.Rows:
-		return fmt.Sprintf("(%s of %s)", grouped(res.Shown), rows(res.Rows))
-	}
-	return "(" + rows(res.Rows) + ")"
-}
-
-// grouped writes 1234567 as 1,234,567.
-func grouped(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

@@ -35,11 +35,18 @@ func Visible(s string) string {
 
 // appendVisible appends s with such characters as \u{..}.
 func appendVisible(b []byte, s string) []byte {
-	return appendShown(b, s, hides, func(b []byte, r rune) []byte {
-		b = append(b, `\u{`...)
-		return append(appendHex(b, uint32(r)), '}')
+	return appendVisibleBut(b, s, "")
+}
+
+// appendVisibleBut is appendVisible that leaves some characters as they are.
+func appendVisibleBut(b []byte, s, leave string) []byte {
+	return appendShown(b, s, func(r rune) bool { return hides(r) && !strings.ContainsRune(leave, r) }, func(b []byte, r rune) []byte {
+		return append(appendHex(append(b, `\u{`...), uint32(r)), '}')
 	})
 }
+
+// appendVisibleLines is appendVisible for a text whose lines stay lines.
+func appendVisibleLines(b []byte, s string) []byte { return appendVisibleBut(b, s, "\n") }
 
 // appendShown appends s, what is hidden in the way of show.
 func appendShown(b []byte, s string, hidden func(rune) bool, show func([]byte, rune) []byte) []byte {

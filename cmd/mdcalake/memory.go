@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"runtime"
 	"runtime/debug"
 )
 
@@ -15,5 +16,19 @@ const writerMemory = 320 << 20
 func boundMemory() {
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(writerMemory)
+	}
+}
+
+// answerMemory is what the heap may grow by while an answer is written: rows
+// go through it and leave rubbish behind, beside which DuckDB has its buffers.
+const answerMemory = 48 << 20
+
+// boundAnswer sets that limit over what is there when the lake is open, unless
+// the person has set GOMEMLIMIT.
+func boundAnswer() {
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		debug.SetMemoryLimit(int64(m.Sys-m.HeapReleased) + answerMemory)
 	}
 }

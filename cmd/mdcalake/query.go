@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -29,21 +27,31 @@ func queryCommand(c console) *cli.Command {
 		ArgsUsage: "[SQL]",
 		Description: `SQL comes from the argument, -c, -f or the standard input; it is DuckDB's.
 Tables: activities, revisions, quarantine, runs, coverage.
-raw_text(raw, '$.path') takes a text out of a record's JSON.`,
+raw_text(raw, '$.path') takes a text out of a record's JSON.
+
+Several statements, with ; between them, see one version of the lake; none runs
+if one of them may not. Their answers follow one another with an empty line
+between (json: one array of them all, jsonl: row after row); parquet and arrow
+hold one.
+
+-p name=value gives $name in the SQL a value, as often as there are names. The
+place decides what it is: beside user_name a text, beside service a number,
+beside timestamp a time; in now() - to_days($days) a number, since it looks so.`,
 		Flags: []cli.Flag{
 			lakeFlag(),
 			&cli.StringFlag{Name: "c", Usage: "the `SQL`"},
 			&cli.StringFlag{Name: "f", Usage: "`FILE` with the SQL (- is stdin)"},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", Usage: "`FORMAT`: " + strings.Join(query.Formats(), ", ")},
-			&cli.StringFlag{Name: "out", Usage: "write the answer to `FILE`"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", Usage: "`FORMAT`: " + strings.Join(query.Formats(), ", ") + "; without it the ending of --out decides"},
+			&cli.StringFlag{Name: "out", Usage: "write the answer to `FILE`, which appears when it is whole"},
+			&cli.StringSliceFlag{Name: "p", Usage: "`NAME=VALUE` of $NAME in the SQL (repeatable)"},
 			&cli.BoolFlag{Name: "explain", Usage: "do not answer; print which files would be read and why, and DuckDB's plan", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "require-coverage", Usage: "exit 3 if something was asked about that the API was not asked for", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "timing", Usage: "say on stderr how long it took", DisableDefaultText: true},
 			&cli.DurationFlag{Name: "timeout", Usage: "give up after this time, e.g. 30s"},
 			&cli.StringFlag{Name: "memory-limit", Usage: "most memory for the engine's buffers, e.g. 2GiB"},
 			&cli.Int64Flag{Name: "max-rows", Usage: "most rows to print; 0: all (default on a terminal: 1000)"},
-			&cli.BoolFlag{Name: "no-header", Usage: "leave the column names out (table, csv)", DisableDefaultText: true},
-			&cli.BoolFlag{Name: "raw-csv", Usage: "leave csv cells as they are that a spreadsheet would run", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "no-header", Usage: "leave the column names out (table, box, csv, tsv, markdown)", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "raw-csv", Usage: "leave cells of csv and tsv as they are that a spreadsheet would run", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "no-color", Usage: "no colours (NO_COLOR does the same)", DisableDefaultText: true},
 		},
 		Action: func(ctx *cli.Context) error { return runQuery(ctx, c) },
@@ -54,9 +62,9 @@ raw_text(raw, '$.path') takes a text out of a record's JSON.`,
 var memorySize = regexp.MustCompile(`(?i)^\d{1,15}(\.\d{1,9})? ?[KMGT]i?B$`)
 
 func runQuery(ctx *cli.Context, c console) (err error) {
-	format, err := query.ParseFormat(ctx.String("output"))
+	format, err := formatOf(ctx)
 	if err != nil {
-		return usage("choose one of "+strings.Join(query.Formats(), ", "), "output format %q is unknown", ctx.String("output"))
+		return err
 	}
 	if ctx.Int64("max-rows") < 0 {
 		return usage("0 means all", "--max-rows %d is no number of rows", ctx.Int64("max-rows"))
@@ -66,6 +74,10 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 	}
 	if limit := ctx.String("memory-limit"); ctx.IsSet("memory-limit") && !memorySize.MatchString(limit) {
 		return usage("write 500MB or 2GiB", "--memory-limit %q is no size", limit)
+	}
+	given, err := parametersOf(ctx.StringSlice("p"))
+	if err != nil {
+		return err
 	}
 	sql, err := sqlOf(ctx, c)
 	if err != nil {
@@ -77,6 +89,9 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 	}
 	if len(statements) > 1 && format.Binary() {
 		return usage("run one statement, or choose a text format", "%d statements do not fit into one %s file", len(statements), format)
+	}
+	if err := allUsed(given, sql); err != nil {
+		return err
 	}
 	run := ctx.Context
 	if d := ctx.Duration("timeout"); d > 0 {
@@ -103,27 +118,15 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
+	boundAnswer()
 	ready := time.Now()
-	if len(statements) > 1 {
-		for _, s := range statements {
-			if err := engine.Check(run, s.SQL); err != nil {
-				return err // nothing of the others is run
-			}
-		}
+	bound, err := bindAll(run, engine, statements, given)
+	if err != nil {
+		return err
 	}
 	covered := coverageNote{c: c}
-	for n, s := range statements {
-		if n > 0 && format != query.JSONL {
-			fmt.Fprintln(out.w)
-		}
-		if ctx.Bool("explain") {
-			err = explainStatement(run, engine, s.SQL, out)
-		} else {
-			err = answer(ctx, run, c, engine, s.SQL, format, out, &covered)
-		}
-		if err != nil {
-			return err
-		}
+	if err := answerAll(ctx, run, c, engine, bound, format, out, &covered); err != nil {
+		return err
 	}
 	if ctx.Bool("timing") {
 		fmt.Fprintf(c.err, "opened in %s\n", ready.Sub(opened).Round(100*time.Microsecond))
@@ -134,8 +137,74 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 	return covered.verdict(ctx.Bool("require-coverage"))
 }
 
+// formatOf is the format that is asked for, or that the file's name says.
+func formatOf(ctx *cli.Context) (query.Format, error) {
+	format, err := query.ParseFormat(ctx.String("output"))
+	if err != nil {
+		return 0, usage("choose one of "+strings.Join(query.Formats(), ", "), "output format %q is unknown", ctx.String("output"))
+	}
+	if named, ok := query.FormatOfFile(ctx.String("out")); ok && !ctx.IsSet("output") {
+		format = named
+	}
+	switch {
+	case ctx.Bool("no-header") && !format.HasHeader():
+		return 0, usage("leave it out, or choose another format with -o", "--no-header: %s has no header to leave out", format)
+	case ctx.Bool("raw-csv") && !format.Spreadsheet():
+		return 0, usage("leave it out: only csv and tsv are changed for spreadsheets", "--raw-csv: %s has no such cells", format)
+	}
+	return format, nil
+}
+
+// bindAll writes the parameters into the statements and lets the guard see
+// every one before the first runs.
+func bindAll(run context.Context, engine *query.Engine, statements []query.Statement, given []query.Parameter) ([]string, error) {
+	var bound []string
+	for _, s := range statements {
+		sql, err := engine.Bind(run, s.SQL, given)
+		if err != nil {
+			return nil, err
+		}
+		bound = append(bound, sql)
+	}
+	if len(bound) > 1 {
+		for _, sql := range bound {
+			if err := engine.Check(run, sql); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return bound, nil
+}
+
+// answerAll runs the statements and prints their answers one after the other.
+func answerAll(ctx *cli.Context, run context.Context, c console, engine *query.Engine, statements []string, format query.Format, out *output, covered *coverageNote) error {
+	w := out.writer(run)
+	before, between, behind := format.Several()
+	if len(statements) == 1 {
+		before, behind = "", ""
+	}
+	for n, sql := range statements {
+		text := before
+		if n > 0 {
+			text = between
+		}
+		err := out.write(w, text)
+		if err == nil {
+			if ctx.Bool("explain") {
+				err = explainStatement(run, engine, sql, out, w)
+			} else {
+				err = answer(ctx, run, c, engine, sql, format, out, w, covered)
+			}
+		}
+		if err != nil {
+			return out.quietly(err)
+		}
+	}
+	return out.quietly(out.write(w, behind))
+}
+
 // answer runs one statement and prints its rows.
-func answer(ctx *cli.Context, run context.Context, c console, engine *query.Engine, sql string, format query.Format, out *output, covered *coverageNote) error {
+func answer(ctx *cli.Context, run context.Context, c console, engine *query.Engine, sql string, format query.Format, out *output, w io.Writer, covered *coverageNote) error {
 	started := time.Now()
 	rows, err := engine.Query(run, sql)
 	if err != nil {
@@ -145,15 +214,15 @@ func answer(ctx *cli.Context, run context.Context, c console, engine *query.Engi
 	o := query.WriteOptions{MaxRows: ctx.Int64("max-rows"), NoHeader: ctx.Bool("no-header"), RawCSV: ctx.Bool("raw-csv")}
 	o.Width, o.Terminal = out.width, out.terminal
 	o.Color = out.terminal && !ctx.Bool("no-color") && c.getenv("NO_COLOR") == ""
-	if out.terminal && format == query.Table && !ctx.IsSet("max-rows") {
+	if out.terminal && format.Drawn() && !ctx.IsSet("max-rows") {
 		o.MaxRows = shownRows
 	}
-	result, err := query.Write(run, out.w, format, rows, o)
-	if out.file == nil && errors.Is(err, syscall.EPIPE) {
-		return &exitError{code: exitDone} // the reader has what it wanted
-	}
+	result, err := query.Write(run, w, format, rows, o)
 	if err != nil {
 		return err
+	}
+	if result.Shown < result.Rows && !format.Drawn() {
+		fmt.Fprintf(c.err, "%s were written: --max-rows leaves out the others\n", result.Said())
 	}
 	if result.Neutralised > 0 {
 		fmt.Fprintf(c.err, "%s would have run in a spreadsheet and got a ' in front; --raw-csv leaves them\n", things(result.Neutralised, "cell", "cells"))
@@ -195,88 +264,4 @@ func sqlOf(ctx *cli.Context, c console) (string, error) {
 	}
 	data, err := readLimited(c.in, "f", limit)
 	return string(data), err
-}
-
-// output is where an answer goes: stdout, or a file that appears when it is
-// whole.
-type output struct {
-	w        io.Writer
-	width    int
-	terminal bool
-	file     *os.File
-	path     string
-}
-
-// newOutput opens what the person named with a flag; empty is stdout. A place
-// in the lake is refused: reading changes nothing there.
-func newOutput(c console, flag, path, lake string) (*output, error) {
-	if path == "" {
-		o := &output{w: c.out}
-		o.width, o.terminal = terminal(c.out)
-		return o, nil
-	}
-	abs, err := filepath.Abs(path) // the engine changes the working directory
-	if err != nil {
-		return nil, fmt.Errorf("write %q: %w", path, err)
-	}
-	dir, err := filepath.EvalSymlinks(filepath.Dir(abs))
-	if err != nil {
-		return nil, usage("make the directory first", "%s: %w", flag, err)
-	}
-	if within(dir, lake) {
-		return nil, usage("choose a place outside: reading changes nothing in a lake", "%s %q lies in the lake", flag, path)
-	}
-	if info, err := os.Stat(abs); err == nil && info.IsDir() {
-		return nil, usage("name a file in it", "%s %q is a directory", flag, path)
-	}
-	f, err := os.CreateTemp(dir, ".mdcalake-out-")
-	if err != nil {
-		return nil, fmt.Errorf("write %q: %w", path, err)
-	}
-	return &output{w: f, file: f, path: abs}, nil
-}
-
-// within says whether a directory, absolute and without links, is another one
-// or lies in it, by whatever names the two go.
-func within(dir, other string) bool {
-	outer, err := os.Stat(other)
-	if err != nil {
-		return false
-	}
-	for ; ; dir = filepath.Dir(dir) {
-		if info, err := os.Stat(dir); err == nil && os.SameFile(info, outer) {
-			return true
-		}
-		if dir == filepath.Dir(dir) {
-			return false
-		}
-	}
-}
-
-// keep gives the file its name.
-func (o *output) keep() error {
-	if o.file == nil {
-		return nil
-	}
-	f := o.file
-	err := f.Sync()
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), o.path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %q: %w", o.path, err)
-	}
-	o.file = nil
-	return nil
-}
-
-// discard removes what did not become whole.
-func (o *output) discard() {
-	if o.file != nil {
-		o.file.Close()
-		os.Remove(o.file.Name())
-	}
 }

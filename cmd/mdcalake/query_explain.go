@@ -12,16 +12,16 @@ import (
 // explainStatement prints which files a statement would read, why not the
 // others, and DuckDB's plan. The statement itself is not run, unless it is an
 // EXPLAIN ANALYZE.
-func explainStatement(run context.Context, engine *query.Engine, sql string, out *output) error {
+func explainStatement(run context.Context, engine *query.Engine, sql string, out *output, w io.Writer) error {
 	rows, err := engine.Query(run, explained(sql))
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	if _, err := io.WriteString(out.w, pruningText(rows.Pruning())); err != nil {
+	if _, err := io.WriteString(w, pruningText(rows.Pruning())); err != nil {
 		return err
 	}
-	_, err = query.Write(run, out.w, query.Table, rows, query.WriteOptions{Width: out.width, Terminal: out.terminal})
+	_, err = query.Write(run, w, query.Table, rows, query.WriteOptions{Width: out.width, Terminal: out.terminal})
 	return err
 }
 
