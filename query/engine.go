@@ -298,6 +298,9 @@ func (e *Engine) furnish(ctx context.Context, in *instance, q *question, timing 
 	if err := in.exec(ctx, createMacros); err != nil {
 		return fmt.Errorf("make the functions of the lake: %w", err)
 	}
+	if err := registerFunctions(in); err != nil {
+		return fmt.Errorf("make the functions of the lake: %w", err)
+	}
 	for _, t := range lakeTables {
 		if !q.tree.sees(t.name) {
 			continue

@@ -117,6 +117,11 @@ func (f *treeFacts) checkNode(n map[string]any) *badTree {
 		if why, denied := deniedFunctions[name]; denied {
 			return &badTree{place(n), fmt.Sprintf("the function %s is not open to queries: it %s", name, why), "leave it out"}
 		}
+		if name == ipInName {
+			if bad := checkRanges(n); bad != nil {
+				return bad
+			}
+		}
 	}
 	_, isTable := n["sample"]
 	_, hasAlias := n["alias"]

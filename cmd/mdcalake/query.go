@@ -29,7 +29,8 @@ func queryCommand(c console) *cli.Command {
 		ArgsUsage: "[SQL]",
 		Description: `SQL comes from the argument, -c, -f or the standard input; it is DuckDB's.
 Tables: activities, revisions, quarantine, runs, coverage.
-raw_text(raw, '$.path') takes a text out of a record's JSON.`,
+raw_text(raw, '$.path') takes a text out of a record's JSON; ip_in(ip, '10.0.0.0/8')
+or ip_in(ip, ['10.0.0.0/8', '2001:db8::/32']) says whether an address lies in a range.`,
 		Flags: []cli.Flag{
 			lakeFlag(),
 			&cli.StringFlag{Name: "c", Usage: "the `SQL`"},
