@@ -2,13 +2,10 @@ package query
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
-	"unsafe"
 
 	"github.com/duckdb/duckdb-go/v2"
 )
@@ -215,24 +212,6 @@ func listRanges(f *ipIn, chunk *duckdb.DataChunk, rows int) (rangesOf, error) {
 		return ranges, err
 	}, nil
 }
-
-// cells are the values of a vector as they lie in memory. The driver's own way
-// to set a boolean goes through an interface and through every argument of the
-// row, lists too. Should a new driver keep them elsewhere, this says so (and a
-// test does).
-func cells[T any](vector duckdb.Vector, rows int) ([]T, error) {
-	v := reflect.ValueOf(vector).FieldByName("v")
-	if v.Kind() != reflect.Pointer || v.IsNil() {
-		return nil, errOtherDriver
-	}
-	data := v.Elem().FieldByName("dataPtr")
-	if data.Kind() != reflect.UnsafePointer || data.UnsafePointer() == nil {
-		return nil, errOtherDriver
-	}
-	return unsafe.Slice((*T)(data.UnsafePointer()), rows), nil
-}
-
-var errOtherDriver = errors.New("this version of duckdb-go does not keep values in Vector.v.dataPtr: build with the version in go.mod")
 
 // rangeHint is for a range that cannot be read.
 const rangeHint = "write a range as '10.0.0.0/8', '2001:db8::/32', '10.0.0.1' or '10.0.0.1-10.0.0.99', or a list of them: ip_in(ip, ['10.0.0.0/8', '192.168.0.0/16'])"
