@@ -168,7 +168,11 @@ func (e *Engine) Check(ctx context.Context, sql string) error {
 	}
 	// A check leaves nothing behind in the instance.
 	defer e.giveBack(in)
-	if _, err := (guard{in}).check(ctx, sql); err != nil {
+	q, err := (guard{in}).check(ctx, sql)
+	if err == nil {
+		err = q.checkPast(e.snapshot)
+	}
+	if err != nil {
 		return e.explain(ctx, sql, err)
 	}
 	return nil
@@ -223,6 +227,10 @@ func (e *Engine) ask(ctx context.Context, in *instance, sql string) (rows *Rows,
 
 	q, err := guard{in}.check(ctx, sql)
 	if err != nil {
+		return nil, err
+	}
+	q.reachBack(e.snapshot)
+	if err := q.checkPast(e.snapshot); err != nil {
 		return nil, err
 	}
 	timing.Guarded = time.Now()
@@ -313,7 +321,7 @@ func (e *Engine) furnish(ctx context.Context, in *instance, q *question, timing 
 			return fmt.Errorf("name the files of %s: %w", t.name, err)
 		}
 	}
-	if sql := createTables(q); sql != "" {
+	if sql := createTables(q, e.snapshot); sql != "" {
 		if err := in.exec(ctx, sql); err != nil {
 			return fmt.Errorf("make the tables of the lake: %w", err)
 		}

@@ -37,6 +37,7 @@ or ip_in(ip, ['10.0.0.0/8', '2001:db8::/32']) says whether an address lies in a 
 			&cli.StringFlag{Name: "f", Usage: "`FILE` with the SQL (- is stdin)"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", Usage: "`FORMAT`: " + strings.Join(query.Formats(), ", ")},
 			&cli.StringFlag{Name: "out", Usage: "write the answer to `FILE`"},
+			&cli.StringFlag{Name: "as-of", Usage: "answer as the lake was at this `TIME`, by its commits"},
 			&cli.BoolFlag{Name: "timing", Usage: "say on stderr how long it took", DisableDefaultText: true},
 			&cli.DurationFlag{Name: "timeout", Usage: "give up after this time, e.g. 30s"},
 			&cli.StringFlag{Name: "memory-limit", Usage: "most memory for the engine's buffers, e.g. 2GiB"},
@@ -97,7 +98,11 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 		return err
 	}
 	defer out.discard()
-	engine, err := query.Open(run, query.Options{Snapshot: lake.Snapshot(), TempDir: os.TempDir(), MemoryLimit: ctx.String("memory-limit")})
+	snapshot, err := snapshotOf(ctx, run, c, lake)
+	if err != nil {
+		return err
+	}
+	engine, err := query.Open(run, query.Options{Snapshot: snapshot, TempDir: os.TempDir(), MemoryLimit: ctx.String("memory-limit")})
 	if err != nil {
 		return err
 	}
@@ -122,6 +127,23 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 		fmt.Fprintf(c.err, "opened in %s\n", ready.Sub(opened).Round(100*time.Microsecond))
 	}
 	return out.keep()
+}
+
+// snapshotOf is the lake that is asked: as it is, or as it was.
+func snapshotOf(ctx *cli.Context, run context.Context, c console, lake *store.Lake) (*store.Snapshot, error) {
+	if !ctx.IsSet("as-of") {
+		return lake.Snapshot(), nil
+	}
+	at, err := parseTime("as-of", ctx.String("as-of"), c.now())
+	if err != nil {
+		return nil, err
+	}
+	s, err := lake.AsOf(run, at)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(c.err, "the lake as entry %d left it, committed %s\n", s.Version, time.UnixMilli(s.Ingested).UTC().Format(time.RFC3339Nano))
+	return s, nil
 }
 
 // answer runs one statement and prints its rows.
