@@ -15,7 +15,8 @@
 //     functions from a list, names that are no files
 //  2. files.go     which of the lake's files it can need
 //  3. views.go     the tables it sees: activities, revisions, quarantine,
-//     runs, coverage
+//     runs, coverage; cloudappevents.go has activities under Defender's names,
+//     asof.go makes them those of an earlier time, ipin.go brings ip_in
 //  4. instance.go  the doors are locked: only these files, no extension, no
 //     setting may change
 //  5. stream.go    prepared, its type checked, run; batches come one by one

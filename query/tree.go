@@ -155,6 +155,9 @@ func (f *treeFacts) checkTable(n map[string]any) *badTree {
 		return &badTree{place(n), fmt.Sprintf("the table %s is not open to queries", name), "the tables are " + strings.Join(tableNames(), ", ")}
 	}
 	f.tables[name] = true
+	if name == cloudAppEvents {
+		f.tables["activities"] = true // the view stands on it
+	}
 	if !slices.Contains(tableNames(), name) {
 		// A part of the statement's own, a table of the catalog or a slip:
 		// which, only binding tells.

@@ -79,7 +79,7 @@ func tableNames() []string {
 			names = append(names, t.name)
 		}
 	}
-	return names
+	return append(names, cloudAppEvents)
 }
 
 // createTables is the SQL that makes the tables and views that a statement
@@ -106,6 +106,9 @@ func createTables(q *question, s *store.Snapshot) string {
 		if q.tree.sees(t.name) && !(t.name == "quarantine" && s.QuarantineLifted) {
 			b.WriteString(t.createView(s) + ";\n")
 		}
+	}
+	if q.tree.sees(cloudAppEvents) {
+		b.WriteString(createCloudAppEvents())
 	}
 	return b.String()
 }

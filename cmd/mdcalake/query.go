@@ -28,7 +28,8 @@ func queryCommand(c console) *cli.Command {
 		Usage:     "run SQL over the lake, read-only",
 		ArgsUsage: "[SQL]",
 		Description: `SQL comes from the argument, -c, -f or the standard input; it is DuckDB's.
-Tables: activities, revisions, quarantine, runs, coverage.
+Tables: activities, revisions, quarantine, runs, coverage; cloud_app_events is
+activities under the names of Defender's hunting table.
 raw_text(raw, '$.path') takes a text out of a record's JSON; ip_in(ip, '10.0.0.0/8')
 or ip_in(ip, ['10.0.0.0/8', '2001:db8::/32']) says whether an address lies in a range.`,
 		Flags: []cli.Flag{
