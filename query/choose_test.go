@@ -19,7 +19,8 @@ func TestPruningOnTheWholeRoad(t *testing.T) {
 	s := openLake(t, root)
 	e := openEngine(t, s)
 	e.planFor = time.Minute
-	blind := openEngine(t, s, func(o *Options) { o.NoValueIndex = true })
+	blind := openEngine(t, s)
+	blind.values = nil
 	blind.planFor = 0 // no plan is ever there in time: all files
 	for sql, want := range map[string]struct{ read, value int }{
 		"SELECT activity_id FROM activities WHERE date = '2026-03-02'":                                         {6, 0},
@@ -60,8 +61,10 @@ func TestWithoutAnIndexFilesStay(t *testing.T) {
 	if n, why := count(openEngine(t, s)); n != 0 || why != "" {
 		t.Errorf("with an index %d files are read (%s)", n, why)
 	}
-	if n, why := count(openEngine(t, s, func(o *Options) { o.NoValueIndex = true })); n != len(s.Files) || why == "" {
-		t.Errorf("with the index switched off %d files are read (%s)", n, why)
+	past := *s
+	past.AsOf = time.UnixMilli(s.Ingested)
+	if n, why := count(openEngine(t, &past)); n != len(s.Files) || why == "" {
+		t.Errorf("of the past %d files are read (%s)", n, why)
 	}
 	older := *s
 	older.Version--

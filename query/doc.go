@@ -14,7 +14,9 @@
 //     binds nothing), the tree is checked: reading statements only, table
 //     functions from a list, names that are no files
 //  2. furnish.go   the tables it sees, as views over files without rows
-//     (views.go): activities, revisions, quarantine, runs, coverage
+//     (views.go): activities, revisions, quarantine, runs, coverage;
+//     cloudappevents.go has activities under Defender's names, asof.go makes
+//     them those of an earlier time, ipin.go brings ip_in
 //  3. files.go     which of the lake's files it can need, below
 //  4. instance.go  the doors are locked: only these files, no extension, no
 //     setting may change

@@ -33,10 +33,6 @@ type Options struct {
 	// MaxSpill is the most that may lie in TempDir, such as 50GiB. Empty: nine
 	// tenths of what is free there.
 	MaxSpill string
-	// NoValueIndex: the value index is not asked which files can hold a value. It
-	// knows the rows of the snapshot and no others; a caller that shows the
-	// statement other rows, such as those of an earlier time, must say so.
-	NoValueIndex bool
 }
 
 // Engine answers statements over one snapshot. Its methods may be called from
@@ -85,21 +81,20 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if e.warm, err = openInstance(ctx, e.limits); err != nil {
 		return fail(err)
 	}
-	e.openValues(o.NoValueIndex)
+	e.openValues()
 	return e, nil
 }
 
 // openValues opens the value index now, since one that a writer has brought
 // further would not fit the snapshot any more. Without it more files are read.
-func (e *Engine) openValues(never bool) {
-	if never {
-		e.noValues = "it knows the current rows alone"
-		return
-	}
+func (e *Engine) openValues() {
 	var err error
-	if e.values, err = e.snapshot.Values(); err != nil {
+	switch e.values, err = e.snapshot.Values(); {
+	case err != nil:
 		e.values, e.noValues = nil, err.Error()
-	} else if !e.values.Useful() {
+	case !e.snapshot.AsOf.IsZero():
+		e.noValues = "it knows the lake as it is now"
+	case !e.values.Useful():
 		e.noValues = "there is none for this version of the lake"
 	}
 }
@@ -190,10 +185,25 @@ func (e *Engine) Check(ctx context.Context, sql string) error {
 	}
 	// A check leaves nothing behind in the instance.
 	defer e.giveBack(in)
-	if _, err := (guard{in}).check(ctx, sql); err != nil {
+	q, err := (guard{in}).check(ctx, sql)
+	if err == nil {
+		err = q.checkPast(e.snapshot)
+	}
+	if err != nil {
 		return e.explain(ctx, sql, err)
 	}
 	return nil
+}
+
+// check lets the guard see a statement, and whether this snapshot has what it
+// asks for.
+func (e *Engine) check(ctx context.Context, in *instance, sql string) (*question, error) {
+	q, err := guard{in}.check(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
+	q.reachBack(e.snapshot)
+	return q, q.checkPast(e.snapshot)
 }
 
 // giveBack keeps an unused instance for the next statement.
@@ -243,7 +253,7 @@ func (e *Engine) ask(ctx context.Context, in *instance, sql string) (rows *Rows,
 		in.close()
 	}()
 
-	q, err := guard{in}.check(ctx, sql)
+	q, err := e.check(ctx, in, sql)
 	if err != nil {
 		return nil, err
 	}

@@ -183,6 +183,7 @@ func newEngineError(text, sql string, shift int) *Error {
 	for i, c := range e.Candidates {
 		e.Candidates[i] = strings.TrimSpace(c)
 	}
+	explainRanges(e)
 	return e
 }
 

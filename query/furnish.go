@@ -16,6 +16,9 @@ func (e *Engine) furnish(ctx context.Context, in *instance, q *question) error {
 	if err := in.exec(ctx, createMacros); err != nil {
 		return fmt.Errorf("make the functions of the lake: %w", err)
 	}
+	if err := registerFunctions(in); err != nil {
+		return fmt.Errorf("make the functions of the lake: %w", err)
+	}
 	for _, t := range lakeTables {
 		if !q.tree.sees(t.name) {
 			continue
@@ -28,7 +31,7 @@ func (e *Engine) furnish(ctx context.Context, in *instance, q *question) error {
 			return fmt.Errorf("name the files of %s: %w", t.name, err)
 		}
 	}
-	if sql := createTables(q); sql != "" {
+	if sql := createTables(q, e.snapshot); sql != "" {
 		if err := in.exec(ctx, sql); err != nil {
 			return fmt.Errorf("make the tables of the lake: %w", err)
 		}

@@ -150,7 +150,11 @@ func (q *question) checkTree(tree any, bodyAt int) error {
 		if bad.position >= 0 && bodyAt+bad.position < len(q.run) {
 			at = q.shift + bodyAt + bad.position
 		}
-		return q.refuse(at, bad.what, bad.hint)
+		e := q.refuse(at, bad.what, bad.hint)
+		if bad.hint == rangeHint {
+			e.Kind = Names
+		}
+		return e
 	}
 	q.tree = facts
 	return nil

@@ -29,6 +29,9 @@ func (r *Rows) Holes(now time.Time) []store.Hole {
 }
 
 func holes(s *store.Snapshot, of []asked, now time.Time) []store.Hole {
+	if !s.AsOf.IsZero() {
+		now = earlier(now, s.AsOf)
+	}
 	var found []store.Hole
 	first, last := lakeSpan(s)
 	for _, a := range of {

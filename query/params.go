@@ -184,13 +184,13 @@ func (e *Engine) fitting(ctx context.Context, b *binding) (string, error) {
 // typed are the parameters that are to be what they look like. Errors are left
 // to the statement itself, which will have them too.
 func (e *Engine) typed(ctx context.Context, in *instance, b *binding) []string {
-	q, err := guard{in}.check(ctx, b.with(nil))
+	q, err := e.check(ctx, in, b.with(nil))
 	if err != nil || q.before > 0 || e.furnish(ctx, in, q) != nil || in.lock(ctx, e.templatePaths()) != nil {
 		return nil // of a PIVOT that looks for its values a part would run
 	}
 	binds := func(typed []string) bool {
 		// The guard sees each form: another literal is another text.
-		q, err := guard{in}.check(ctx, b.with(typed))
+		q, err := e.check(ctx, in, b.with(typed))
 		if err != nil || ctx.Err() != nil {
 			return false
 		}

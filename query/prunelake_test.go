@@ -71,13 +71,18 @@ var (
 
 const pruneDays = 6
 
+// pruneWritten is when the first run of a lake was committed; the others are a
+// day apart.
+var pruneWritten = pruneDay.AddDate(0, 0, pruneDays+1)
+
 // writePruneLake makes a lake below dir: two runs over all days and services,
 // of which the second replaces some records of the first, and a third over one
 // day.
 func writePruneLake(t testing.TB, dir string) string {
 	t.Helper()
 	root := filepath.Join(dir, "lake")
-	w, err := store.OpenWriter(root, store.WriterOptions{Clock: func() time.Time { return pruneDay.AddDate(0, 0, pruneDays+1) }})
+	now := pruneWritten
+	w, err := store.OpenWriter(root, store.WriterOptions{Clock: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,6 +126,7 @@ func writePruneLake(t testing.TB, dir string) string {
 		}
 		first = records
 		appendRecords(t, w, records)
+		now = now.AddDate(0, 0, 1)
 	}
 	return root
 }
@@ -155,13 +161,9 @@ func openLake(t testing.TB, root string) *store.Snapshot {
 	return lake.Snapshot()
 }
 
-func openEngine(t testing.TB, s *store.Snapshot, change ...func(*Options)) *Engine {
+func openEngine(t testing.TB, s *store.Snapshot) *Engine {
 	t.Helper()
-	o := Options{Snapshot: s, TempDir: t.TempDir(), Threads: 2}
-	for _, f := range change {
-		f(&o)
-	}
-	e, err := Open(t.Context(), o)
+	e, err := Open(t.Context(), Options{Snapshot: s, TempDir: t.TempDir(), Threads: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

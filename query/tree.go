@@ -117,6 +117,11 @@ func (f *treeFacts) checkNode(n map[string]any) *badTree {
 		if why, denied := deniedFunctions[name]; denied {
 			return &badTree{place(n), fmt.Sprintf("the function %s is not open to queries: it %s", name, why), "leave it out"}
 		}
+		if name == ipInName {
+			if bad := checkRanges(n); bad != nil {
+				return bad
+			}
+		}
 	}
 	_, isTable := n["sample"]
 	_, hasAlias := n["alias"]
@@ -150,6 +155,9 @@ func (f *treeFacts) checkTable(n map[string]any) *badTree {
 		return &badTree{place(n), fmt.Sprintf("the table %s is not open to queries", name), "the tables are " + strings.Join(tableNames(), ", ")}
 	}
 	f.tables[name] = true
+	if name == cloudAppEvents {
+		f.tables["activities"] = true // the view stands on it
+	}
 	if !slices.Contains(tableNames(), name) {
 		// A part of the statement's own, a table of the catalog or a slip:
 		// which, only binding tells.

@@ -79,12 +79,12 @@ func tableNames() []string {
 			names = append(names, t.name)
 		}
 	}
-	return names
+	return append(names, cloudAppEvents)
 }
 
 // createTables is the SQL that makes the tables and views that a statement
 // sees. The variables must name readable files: CREATE VIEW binds.
-func createTables(q *question) string {
+func createTables(q *question, s *store.Snapshot) string {
 	var b strings.Builder
 	for _, t := range memoryTables {
 		if !t.seenBy(q) {
@@ -103,9 +103,12 @@ func createTables(q *question) string {
 		b.WriteString(");\n")
 	}
 	for _, t := range lakeTables {
-		if q.tree.sees(t.name) {
-			b.WriteString(t.createView() + ";\n")
+		if q.tree.sees(t.name) && !(t.name == "quarantine" && s.QuarantineLifted) {
+			b.WriteString(t.createView(s) + ";\n")
 		}
+	}
+	if q.tree.sees(cloudAppEvents) {
+		b.WriteString(createCloudAppEvents())
 	}
 	return b.String()
 }
@@ -118,28 +121,40 @@ func createTables(q *question) string {
 // old file lacks come as NULL by read_parquet(schema := MAP {...}), which
 // cannot be had together with keys from the path: take those from filename
 // then (tried, QUERY_ENGINE.md 1.7).
-func (t *lakeTable) createView() string {
+func (t *lakeTable) createView(s *store.Snapshot) string {
+	sql := "CREATE VIEW " + quoteName(t.name) + " AS SELECT " + t.selectList()
+	if t.name == "quarantine" {
+		sql += ", coalesce(s.last_seen, f.first_seen) AS last_seen, 1 + coalesce(s.times, 0) AS times_seen"
+	}
+	sql += " FROM " + t.source() + " AS f"
+	if t.name == "quarantine" {
+		sql += " LEFT JOIN " + privateSchema + ".seen AS s ON s.content_hash = f.content_hash"
+	}
+	if !s.AsOf.IsZero() {
+		sql += t.asOf(s.AsOf)
+	}
+	return sql
+}
+
+// selectList are the columns, from f.
+func (t *lakeTable) selectList() string {
 	var b strings.Builder
-	b.WriteString("CREATE VIEW " + quoteName(t.name) + " AS SELECT ")
 	for i, c := range t.columns {
 		if i > 0 {
 			b.WriteString(", ")
 		}
 		b.WriteString("f." + quoteName(c.Name) + "::" + c.Type.SQL() + " AS " + quoteName(c.Name))
 	}
-	if t.name == "quarantine" {
-		b.WriteString(", coalesce(s.last_seen, f.first_seen) AS last_seen, 1 + coalesce(s.times, 0) AS times_seen")
-	}
-	b.WriteString(" FROM read_parquet(getvariable(" + quoteString(t.variable()) + ")")
-	if !t.keys {
-		// Their files lie flat. Without this a name with "=" would become a column.
-		b.WriteString(", hive_partitioning = false")
-	}
-	b.WriteString(") AS f")
-	if t.name == "quarantine" {
-		b.WriteString(" LEFT JOIN " + privateSchema + ".seen AS s ON s.content_hash = f.content_hash")
-	}
 	return b.String()
+}
+
+// source reads the files that the table's variable names.
+func (t *lakeTable) source() string {
+	if t.keys {
+		return "read_parquet(getvariable(" + quoteString(t.variable()) + "))"
+	}
+	// Their files lie flat. Without this a name with "=" would become a column.
+	return "read_parquet(getvariable(" + quoteString(t.variable()) + "), hive_partitioning = false)"
 }
 
 // createMacros are the helpers of our own in SQL. raw_text is ->> as a

@@ -74,6 +74,11 @@ func (c *compaction) do(ctx context.Context, p CompactionPlan) error {
 	return nil
 }
 
+// mergeOperation is what Delta calls an entry that only puts rows into other
+// files. Ours that take files out of revisions or quarantine and have another
+// name took rows out.
+const mergeOperation = "OPTIMIZE"
+
 func (c *compaction) commit(ctx context.Context, last bool) error {
 	run := c.run
 	if !last {
@@ -82,7 +87,7 @@ func (c *compaction) commit(ctx context.Context, last bool) error {
 		run.Ended = c.w.now()
 	}
 	f := &facts{Ingested: c.w.nextIngested(), RunID: run.RunID, Run: &run}
-	receipt, err := c.tx.commit(ctx, entryText{operation: "OPTIMIZE", dataChange: false, facts: f})
+	receipt, err := c.tx.commit(ctx, entryText{operation: mergeOperation, dataChange: false, facts: f})
 	if receipt.Head == "" {
 		return err
 	}

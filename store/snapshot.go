@@ -33,6 +33,14 @@ type Snapshot struct {
 	Adoptions []Adoption
 	// Cursors are the scans that were begun and not ended, by their key.
 	Cursors map[string]Cursor
+	// AsOf is, of a snapshot of Lake.AsOf, the `ingested` of its last commit; zero
+	// of any other. Then its files hold rows of later commits, too, and of
+	// activities some lie in Revisions: asof.go has which rows are the snapshot's.
+	// No bound or index of values says where a row of then lies today.
+	AsOf time.Time
+	// QuarantineLifted says, of such a snapshot, that bytes which were in
+	// quarantine then have become rows since: its files do not have them any more.
+	QuarantineLifted bool
 }
 
 // File is one Parquet file that the log names.

@@ -17,8 +17,12 @@ type ValueLookup struct {
 }
 
 // Values opens the value index for this snapshot. Where there is none, or one
-// that does not fit, it knows no file at all (Knows).
+// that does not fit, it knows no file at all (Knows); of a snapshot of the past
+// (AsOf) neither, whose rows lie in other tables by now.
 func (s *Snapshot) Values() (*ValueLookup, error) {
+	if !s.AsOf.IsZero() {
+		return knowsNothing(), nil
+	}
 	l, err := newLayout(s.Root)
 	if err != nil {
 		return nil, err
@@ -31,10 +35,12 @@ func (s *Snapshot) Values() (*ValueLookup, error) {
 	fits, err := s.fits(l, covered, hex.EncodeToString(head[:]))
 	if !fits {
 		ix.Close() // a reader of whole files: there is nothing to lose
-		return &ValueLookup{index: &index.Index{}, covered: -1}, err
+		return knowsNothing(), err
 	}
 	return &ValueLookup{index: ix, covered: covered}, nil
 }
+
+func knowsNothing() *ValueLookup { return &ValueLookup{index: &index.Index{}, covered: -1} }
 
 // fits says whether an index that ends with this entry knows this snapshot. One
 // that is newer does not: a purge since may have made it anew, without values

@@ -26,8 +26,10 @@ func queryCommand(c console) *cli.Command {
 		Usage:     "run SQL over the lake, read-only",
 		ArgsUsage: "[SQL]",
 		Description: `SQL comes from the argument, -c, -f or the standard input; it is DuckDB's.
-Tables: activities, revisions, quarantine, runs, coverage.
-raw_text(raw, '$.path') takes a text out of a record's JSON.
+Tables: activities, revisions, quarantine, runs, coverage; cloud_app_events is
+activities under the names of Defender's hunting table.
+raw_text(raw, '$.path') takes a text out of a record's JSON; ip_in(ip, '10.0.0.0/8')
+or ip_in(ip, ['10.0.0.0/8', '2001:db8::/32']) says whether an address lies in a range.
 
 Several statements, with ; between them, see one version of the lake; none runs
 if one of them may not. Their answers follow one another with an empty line
@@ -44,6 +46,7 @@ beside timestamp a time; in now() - to_days($days) a number, since it looks so.`
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", Usage: "`FORMAT`: " + strings.Join(query.Formats(), ", ") + "; without it the ending of --out decides"},
 			&cli.StringFlag{Name: "out", Usage: "write the answer to `FILE`, which appears when it is whole"},
 			&cli.StringSliceFlag{Name: "p", Usage: "`NAME=VALUE` of $NAME in the SQL (repeatable)"},
+			&cli.StringFlag{Name: "as-of", Usage: "answer as the lake was at this `TIME`, by its commits"},
 			&cli.BoolFlag{Name: "explain", Usage: "do not answer; print which files would be read and why, and DuckDB's plan", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "require-coverage", Usage: "exit 3 if something was asked about that the API was not asked for", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "timing", Usage: "say on stderr how long it took", DisableDefaultText: true},
@@ -113,7 +116,11 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 		return err
 	}
 	defer out.discard()
-	engine, err := query.Open(run, query.Options{Snapshot: lake.Snapshot(), TempDir: os.TempDir(), MemoryLimit: ctx.String("memory-limit")})
+	snapshot, err := snapshotOf(ctx, run, c, lake)
+	if err != nil {
+		return err
+	}
+	engine, err := query.Open(run, query.Options{Snapshot: snapshot, TempDir: os.TempDir(), MemoryLimit: ctx.String("memory-limit")})
 	if err != nil {
 		return err
 	}
@@ -201,6 +208,23 @@ func answerAll(ctx *cli.Context, run context.Context, c console, engine *query.E
 		}
 	}
 	return out.quietly(out.write(w, behind))
+}
+
+// snapshotOf is the lake that is asked: as it is, or as it was.
+func snapshotOf(ctx *cli.Context, run context.Context, c console, lake *store.Lake) (*store.Snapshot, error) {
+	if !ctx.IsSet("as-of") {
+		return lake.Snapshot(), nil
+	}
+	at, err := parseTime("as-of", ctx.String("as-of"), c.now())
+	if err != nil {
+		return nil, err
+	}
+	s, err := lake.AsOf(run, at)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(c.err, "the lake as entry %d left it, committed %s\n", s.Version, time.UnixMilli(s.Ingested).UTC().Format(time.RFC3339Nano))
+	return s, nil
 }
 
 // answer runs one statement and prints its rows.
