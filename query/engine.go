@@ -51,6 +51,8 @@ type Engine struct {
 	open   map[*Rows]bool
 	closed bool
 
+	completing completer
+
 	// Statements that did not notice their end, and how many there still are.
 	abandoned sync.WaitGroup
 	forsaken  atomic.Int32
@@ -433,6 +435,7 @@ func (e *Engine) Close() error {
 	if warm != nil {
 		errs = append(errs, warm.close())
 	}
+	errs = append(errs, e.completing.close())
 	for _, t := range e.templates {
 		if t.file != nil {
 			t.file.Close()
