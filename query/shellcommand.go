@@ -207,3 +207,59 @@ func nearest(name string, names []string) []string {
 	}
 	return out
 }
+
+// completeCommand completes a command of the prompt, which begins at a byte of
+// the entry.
+func completeCommand(line string, at int, hunts []Hunt) Completion {
+	words := strings.Fields(line)
+	blank := line != strings.TrimRight(line, " \t")
+	c := Completion{Start: at + strings.LastIndexAny(line, " \t") + 1}
+	if len(words) == 1 && !blank {
+		for _, s := range commandSpecs {
+			if strings.HasPrefix("."+s.name, strings.ToLower(words[0])) {
+				text := "." + s.name
+				if s.most > 0 {
+					text += " "
+				}
+				c.Items = append(c.Items, Suggestion{text, s.about})
+			}
+		}
+		return c
+	}
+	spec, err := findCommand(words[0])
+	if err != nil {
+		return c
+	}
+	typed := strings.ToLower(line[c.Start-at:])
+	offer := func(name, about string) {
+		if strings.HasPrefix(strings.ToLower(name), typed) {
+			c.Items = append(c.Items, Suggestion{name, about})
+		}
+	}
+	switch spec.name {
+	case "help":
+		for _, s := range commandSpecs {
+			offer(s.name, s.about)
+		}
+	case "mode":
+		for _, f := range Formats() {
+			offer(f, "")
+		}
+	case "timer":
+		offer("on", "")
+		offer("off", "")
+	case "schema":
+		for _, t := range tableNames() {
+			offer(t, "table")
+		}
+	case "hunts":
+		for _, h := range hunts {
+			offer(h.Name, h.About)
+		}
+	case "read", "output":
+		// A name with blanks is one word, perhaps in quotes.
+		rest := strings.TrimLeft(line[len(words[0]):], " \t")
+		c.Start, c.Path = at+len(line)-len(rest), true
+	}
+	return c
+}
