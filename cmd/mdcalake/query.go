@@ -28,6 +28,7 @@ func queryCommand(c console) *cli.Command {
 		Usage:     "run SQL over the lake, read-only",
 		ArgsUsage: "[SQL]",
 		Description: `SQL comes from the argument, -c, -f or the standard input; it is DuckDB's.
+Without any, on a terminal, it opens a prompt; .help says what that can do.
 Tables: activities, revisions, quarantine, runs, coverage.
 raw_text(raw, '$.path') takes a text out of a record's JSON.`,
 		Flags: []cli.Flag{
@@ -64,6 +65,9 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 	}
 	if limit := ctx.String("memory-limit"); ctx.IsSet("memory-limit") && !memorySize.MatchString(limit) {
 		return usage("write 500MB or 2GiB", "--memory-limit %q is no size", limit)
+	}
+	if opensPrompt(ctx, c) {
+		return openPrompt(ctx, c, format)
 	}
 	sql, err := sqlOf(ctx, c)
 	if err != nil {
@@ -121,6 +125,32 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 		fmt.Fprintf(c.err, "opened in %s\n", ready.Sub(opened).Round(100*time.Microsecond))
 	}
 	return out.keep()
+}
+
+// opensPrompt: no SQL is given, and a person sits at both ends.
+func opensPrompt(ctx *cli.Context, c console) bool {
+	if ctx.IsSet("c") || ctx.IsSet("f") || ctx.Args().Present() {
+		return false
+	}
+	_, in := terminal(c.in)
+	_, out := terminal(c.out)
+	return in && out
+}
+
+// openPrompt makes of the flags what a prompt begins with.
+func openPrompt(ctx *cli.Context, c console, format query.Format) error {
+	if ctx.IsSet("out") && ctx.String("out") == "" {
+		return usage("give a file; without --out answers go to the screen", "--out is empty")
+	}
+	o := promptOptions{
+		lake: ctx.String("lake"), format: format, out: ctx.String("out"), maxRows: shownRows,
+		timeout: ctx.Duration("timeout"), memory: ctx.String("memory-limit"), timer: ctx.Bool("timing"),
+		noHeader: ctx.Bool("no-header"), rawCSV: ctx.Bool("raw-csv"), color: !ctx.Bool("no-color") && c.getenv("NO_COLOR") == "",
+	}
+	if ctx.IsSet("max-rows") {
+		o.maxRows = ctx.Int64("max-rows")
+	}
+	return runPrompt(ctx.Context, c, o)
 }
 
 // answer runs one statement and prints its rows.

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"mdcalake/query"
+)
+
+// hangup is a context that also ends when the terminal goes away.
+func hangup(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, syscall.SIGHUP)
+}
+
+// answer runs one statement and shows its rows, on the screen or in a file.
+// Ctrl-C ends the statement and nothing else.
+func (p *prompt) answer(ctx context.Context, sql string) error {
+	run, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if p.o.timeout > 0 {
+		var stop context.CancelFunc
+		run, stop = context.WithTimeout(run, p.o.timeout)
+		defer stop()
+	}
+	defer p.interrupts().take(cancel)()
+	if p.output == nil && p.shell.Mode.Binary() {
+		return &query.CommandError{What: fmt.Sprintf("%s is binary, and this is a terminal", p.shell.Mode), Hint: "name a file with .output FILE, or choose .mode table"}
+	}
+	started := time.Now()
+	rows, err := p.engine.Query(run, sql)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	o := query.WriteOptions{NoHeader: p.o.noHeader, RawCSV: p.o.rawCSV}
+	var result query.Result
+	if p.output != nil {
+		result, err = p.output.write(run, p.c, p.shell.Mode, rows, o, p.lake.Snapshot().Root)
+	} else {
+		result, err = p.show(ctx, run, rows, o)
+	}
+	if err != nil && !ended(err) {
+		return err
+	}
+	if result.Neutralised > 0 {
+		p.note("%s would have run in a spreadsheet and got a ' in front; mdcalake query --raw-csv leaves them", things(result.Neutralised, "cell", "cells"))
+	}
+	if p.output != nil {
+		p.note("%s in %s", things(result.Rows, "row", "rows"), query.Visible(p.output.path))
+	}
+	if p.shell.Timer {
+		t := rows.Timing()
+		p.note("%s in %s (%s, %s on disk)", things(result.Rows, "row", "rows"), time.Since(started).Round(100*time.Microsecond), things(int64(t.Files), "file", "files"), size(t.Bytes))
+	}
+	return nil
+}
+
+// show writes rows on the screen. A pager outlives a statement that was
+// interrupted: what has come can still be read.
+func (p *prompt) show(ctx, run context.Context, rows *query.Rows, o query.WriteOptions) (query.Result, error) {
+	width, height := screen(p.c)
+	o.Width, o.Terminal, o.Color, o.MaxRows = width, true, p.o.color, p.shell.MaxRows
+	w := &pager{out: p.c.out, width: width, height: height - 1} // one line is the prompt's
+	if command := pagerCommand(p.c.getenv); command != "" {
+		w.start = func() (io.WriteCloser, func() error, error) { return startPager(ctx, p.c, command, p.dir) }
+	}
+	result, err := query.Write(run, w, p.shell.Mode, rows, o)
+	// The statement must not work on while somebody reads.
+	if err != nil {
+		rows.Close()
+	}
+	err = errors.Join(err, w.close())
+	cut := result.More || result.Shown < result.Rows
+	if err == nil && cut && p.shell.Mode != query.Table {
+		// A table says so itself.
+		p.note("%s of %s%s", count(result.Shown), map[bool]string{true: "more than "}[result.More], things(result.Rows, "row", "rows"))
+	}
+	if err == nil && cut && !p.cutSaid {
+		p.note(".max-rows 0 shows all rows, .output FILE writes them all to a file")
+		p.cutSaid = true
+	}
+	return result, err
+}
+
+// answerFile is where answers go after .output. The first makes the file, or
+// replaces it, once it is whole; each further one is put behind it, or not at
+// all.
+type answerFile struct {
+	path    string
+	answers int
+	binary  bool
+}
+
+// setOutput sends the next answers to a file, or back to the screen.
+func (p *prompt) setOutput(name string) error {
+	if name == "" {
+		if p.output != nil {
+			p.note("%s in %s; the next answers come here", things(int64(p.output.answers), "answer", "answers"), query.Visible(p.output.path))
+		}
+		p.output = nil
+		return nil
+	}
+	path := absolute(name, p.dir, p.home)
+	// Refused now rather than after an hour's question.
+	o, err := newOutput(p.c, ".output", path, p.lake.Snapshot().Root)
+	if err != nil {
+		return err
+	}
+	o.discard()
+	p.output = &answerFile{path: path}
+	what := "the next answers go to %s"
+	if _, err := os.Stat(path); err == nil {
+		what += ", which the first of them replaces"
+	}
+	p.note(what, query.Visible(path))
+	return nil
+}
+
+func (a *answerFile) write(ctx context.Context, c console, f query.Format, rows *query.Rows, o query.WriteOptions, lake string) (query.Result, error) {
+	if a.answers > 0 && (a.binary || f.Binary()) {
+		return query.Result{}, &query.CommandError{What: fmt.Sprintf("%s holds an answer already, and %s takes one a file", query.Visible(a.path), f), Hint: "name another file with .output"}
+	}
+	if a.answers > 0 {
+		return a.append(ctx, f, rows, o)
+	}
+	out, err := newOutput(c, ".output", a.path, lake)
+	if err != nil {
+		return query.Result{}, err
+	}
+	defer out.discard()
+	result, err := query.Write(ctx, out.w, f, rows, o)
+	if err == nil {
+		err = out.keep()
+	}
+	if err == nil {
+		a.answers, a.binary = 1, f.Binary()
+	}
+	return result, err
+}
+
+// append takes back what it wrote when it does not come to the end.
+func (a *answerFile) append(ctx context.Context, f query.Format, rows *query.Rows, o query.WriteOptions) (result query.Result, err error) {
+	file, err := os.OpenFile(a.path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return result, fmt.Errorf("write %q: %w", a.path, bare(err))
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	info, err := file.Stat()
+	if err != nil {
+		return result, fmt.Errorf("write %q: %w", a.path, bare(err))
+	}
+	if f != query.JSONL {
+		_, err = fmt.Fprintln(file)
+	}
+	if err == nil {
+		result, err = query.Write(ctx, file, f, rows, o)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	if err != nil {
+		return result, errors.Join(err, file.Truncate(info.Size()))
+	}
+	a.answers++
+	return result, nil
+}
