@@ -211,12 +211,39 @@ func splitMessage(m string) (message string, candidates []string) {
 		keep = append(keep, l)
 	}
 	message = strings.Join(keep, "; ")
-	message = strings.TrimRight(message, "!.")
+	message = shortenTexts(strings.TrimRight(message, "!."))
 	if len(message) > messageWidth {
 		message = strings.ToValidUTF8(message[:messageWidth], "") + "..."
 	}
 	// A conversion that fails quotes the value, and values come from records.
 	return string(appendVisible(nil, message)), candidates
+}
+
+// quotedWidth is the most, in bytes, that is told of a text in a message: the
+// value that cannot be converted is a whole record where ->> took the wrong
+// operand.
+const quotedWidth = 80
+
+// shortenTexts cuts what stands in a message in single quotes.
+func shortenTexts(m string) string {
+	var b strings.Builder
+	for {
+		begin := strings.IndexByte(m, '\'')
+		// The last quote ends it: a value may hold quotes of its own.
+		end := strings.LastIndexByte(m, '\'')
+		if begin < 0 || end-begin <= quotedWidth {
+			b.WriteString(m)
+			return b.String()
+		}
+		if next := strings.IndexByte(m[begin+1:], '\''); next >= 0 && next < quotedWidth {
+			end = begin + 1 + next
+			b.WriteString(m[:end+1])
+			m = m[end+1:]
+			continue
+		}
+		b.WriteString(strings.ToValidUTF8(m[:begin+quotedWidth], "") + "...")
+		m = m[end:]
+	}
 }
 
 // asError finds the *Error in a chain.

@@ -78,7 +78,7 @@ func (e *Engine) openCompleter(ctx context.Context) error {
 	if c.in != nil {
 		return nil
 	}
-	in, err := e.takeInstance(ctx)
+	in, err := openInstance(ctx, e.limits) // the warm one is the next statement's
 	if err != nil {
 		return err
 	}

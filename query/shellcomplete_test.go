@@ -49,6 +49,7 @@ func TestCompletion(t *testing.T) {
 		{"select write_l|", nil, []string{"write_log("}},
 		{"select * from activities where user_name = 'a' an|", []string{"and "}, nil},
 		{"select * from activities o|", []string{"offset ", "order "}, []string{"os"}},
+		{"select 1 |", []string{"as ", "from "}, []string{"<", "= ", "->> "}},
 		{"selct usr, us|", []string{"user_name"}, nil}, // DuckDB gives up, we do not
 		{"select 1; selec|", []string{"select "}, nil},
 		{".|", []string{".help ", ".tables"}, nil},

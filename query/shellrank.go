@@ -92,9 +92,10 @@ func (c *completer) rank(raw []suggested, before, whole string) (start int, item
 		for _, s := range raw {
 			name := strings.Trim(s.text, `" `)
 			switch _, isTable := tableFunctions[name]; {
-			case quote:
+			case quote, name == "":
 			case s.kind == "keyword":
-				if name != "(" && (!atStart || slices.Contains(readingWords, strings.ToLower(name))) {
+				// Operators are keywords to it as well, and quicker typed.
+				if isWordStart(rune(name[0])) && (!atStart || slices.Contains(readingWords, strings.ToLower(name))) {
 					add(rankKeyword, name, name+" ", "")
 				}
 			case s.kind == "scalar_function" && c.macros[name]:

@@ -56,6 +56,7 @@ var homeRules = []homeRule{
 	{"connections live in ingest", func(p string) bool { return p == "net" || p == "crypto/tls" }, []string{"ingest"}},
 	{"signing in lives in ingest", below("github.com/Azure", "github.com/AzureAD", "github.com/golang-jwt/jwt", "github.com/pkg/browser", "software.sslmate.com/src/go-pkcs12"),
 		[]string{"ingest/auth_entra.go", "ingest/auth_refusal.go", "ingest/auth_bearer.go", "ingest/auth_certificate.go", "ingest/simulator/platform.go"}},
+	{"the line editor lives in one file", below("github.com/reeflective/readline"), []string{"cmd/mdcalake/lineeditor.go"}},
 	{"Parquet lives in store; query writes it as an output", isParquet, []string{"store", "query/parquet.go"}},
 	{"Arrow lives in store and query", func(p string) bool { return strings.HasPrefix(p, arrowModule+"/") && !isParquet(p) },
 		[]string{"store", "query"}},

@@ -8,7 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/mattn/go-runewidth"
 	"github.com/reeflective/readline"
 	"golang.org/x/term"
 
@@ -23,14 +25,18 @@ import (
 //
 //   - readline takes a paste as text, keeps what is typed ahead for the next
 //     read, follows ~/.inputrc (vi keys), and is kept up. Its faults are met
-//     below: the cursor's place is not asked for (over a slow line an answer per
-//     key), ~/.inputrc may not switch off what we need, and a lone Escape does
-//     not eat the next key.
+//     below: it asks the terminal where the cursor is, waits for ever for one
+//     that does not answer, and loses the keys that come together with an answer;
+//     when it does not ask, it is lost at the bottom of the screen; ~/.inputrc may
+//     switch off what we need; a lone Escape eats the next key; it counts a word
+//     in bytes. Of a character that is joined from several, typed and not pasted,
+//     only the first part comes.
 //   - knz/bubbline lost whatever was pasted behind the first finished
 //     statement, always has a line of help below, and has stood still since 2023.
 type lineEditor struct {
 	shell *readline.Shell
 	fd    int
+	row   int // of the entry that the cursor was left in
 }
 
 // keys that the person's own settings may not change: without them text is
@@ -51,6 +57,13 @@ var editorSettings = map[string]any{
 
 const escape = "\x1b"
 
+var editorKeys = map[string]string{
+	"\t": "menu-complete",
+	// Within an entry of several lines first, and then in the history.
+	escape + "[A": "up-line-or-history", escape + "OA": "up-line-or-history",
+	escape + "[B": "down-line-or-history", escape + "OB": "down-line-or-history",
+}
+
 func newLineEditor(h *history, complete func(entry string, cursor int) query.Completion) (*lineEditor, error) {
 	rl := readline.NewShell()
 	for name, value := range editorSettings {
@@ -63,8 +76,10 @@ func newLineEditor(h *history, complete func(entry string, cursor int) query.Com
 		if binds == nil {
 			continue
 		}
-		if err := rl.Config.Bind(keymap, "\t", "menu-complete", false); err != nil {
-			return nil, fmt.Errorf("set up the line editor: %w", err)
+		for key, action := range editorKeys {
+			if err := rl.Config.Bind(keymap, key, action, false); err != nil {
+				return nil, fmt.Errorf("set up the line editor: %w", err)
+			}
 		}
 		if keymap == "vi-insert" {
 			continue // Escape has its meaning there
@@ -80,7 +95,6 @@ func newLineEditor(h *history, complete func(entry string, cursor int) query.Com
 			}
 		}
 	}
-	rl.Prompt.Primary(func() string { return primaryPrompt })
 	rl.Prompt.Secondary(func() string { return secondaryPrompt })
 	rl.AcceptMultiline = func(line []rune) bool { return query.Finished(string(line)) }
 	rl.PasteTransformer = pasted
@@ -89,20 +103,47 @@ func newLineEditor(h *history, complete func(entry string, cursor int) query.Com
 		before := string(line[:cursor])
 		return suggestions(complete(string(line), len(before)), before)
 	}
-	return &lineEditor{shell: rl, fd: int(os.Stdin.Fd())}, nil
+	e := &lineEditor{shell: rl, fd: int(os.Stdin.Fd())}
+	rl.Prompt.Primary(func() string { e.makeRoom(); return primaryPrompt })
+	return e, nil
+}
+
+// makeRoom scrolls the screen so far that the entry fits, and one row below it:
+// at the bottom the library moves down in vain, and then up. It is called
+// before each drawing, with the cursor where the last one left it.
+func (e *lineEditor) makeRoom() {
+	width, _, err := term.GetSize(e.fd)
+	if err != nil || width <= 0 {
+		return
+	}
+	entry := []rune(string(*e.shell.Line()))
+	if n := rowsOf(entry, width) - e.row + 1; n > 0 {
+		fmt.Fprintf(os.Stdout, "%s\x1b[%dA", strings.Repeat("\n", n), n)
+	}
+	e.row = rowsOf(entry[:min(e.shell.Cursor().Pos(), len(entry))], width) - 1
+}
+
+// rowsOf is how many rows of the screen an entry takes behind its prompts.
+func rowsOf(entry []rune, width int) (rows int) {
+	for line := range strings.SplitSeq(string(entry), "\n") {
+		rows += 1 + (len(primaryPrompt)+runewidth.StringWidth(line))/width
+	}
+	return rows
 }
 
 // suggestions are ours in the library's form.
 func suggestions(c query.Completion, before string) readline.Completions {
-	if len(c.Items) == 0 {
+	typed := before[c.Start:]
+	// The library takes the bytes of the word for its characters.
+	if len(c.Items) == 0 || len(typed) != utf8.RuneCountInString(typed) {
 		return readline.Completions{}
 	}
 	values := make([]readline.Completion, len(c.Items))
 	for i, s := range c.Items {
 		values[i] = readline.Completion{Value: s.Text, Display: strings.TrimSpace(s.Text), Description: s.About}
 	}
-	out := readline.CompleteRaw(values).NoSort().NoSpace()
-	out.PREFIX = before[c.Start:]
+	out := readline.CompleteRaw(values).NoSort()
+	out.PREFIX = typed
 	return out
 }
 
@@ -126,6 +167,10 @@ func (e *lineEditor) read(ctx context.Context) (string, error) {
 	// meanwhile must find the terminal as it was.
 	before, stateErr := term.GetState(e.fd)
 	done := make(chan answer, 1)
+	// The library draws a prompt before it forgets the last entry.
+	e.row = 0
+	e.shell.Line().Set()
+	e.shell.Cursor().Set(0)
 	go func() {
 		entry, err := e.shell.Readline()
 		done <- answer{entry, err}

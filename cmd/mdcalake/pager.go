@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/mattn/go-runewidth"
 )
@@ -27,6 +28,8 @@ type pager struct {
 	to   io.WriteCloser
 	wait func() error
 	open bool // all goes to out
+
+	waited time.Duration // for the person
 }
 
 // errPagerLeft: the person has seen enough.
@@ -58,7 +61,9 @@ func (p *pager) Write(b []byte) (int, error) {
 }
 
 func (p *pager) page(b []byte) (int, error) {
+	began := time.Now()
 	n, err := p.to.Write(b)
+	p.waited += time.Since(began)
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, os.ErrClosed) {
 		err = errPagerLeft
 	}
@@ -107,8 +112,9 @@ func (p *pager) close() error {
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, os.ErrClosed) {
 		err = nil
 	}
-	// How it ended is its own affair.
-	p.wait()
+	began := time.Now()
+	p.wait() // how it ended is its own affair
+	p.waited += time.Since(began)
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -47,9 +48,10 @@ type prompt struct {
 	lake   *store.Lake
 	engine *query.Engine
 
-	history *history
-	output  *answerFile // nil: the screen
-	cutSaid bool        // how to see all rows has been said
+	history    *history
+	startPager func(command string) (io.WriteCloser, func() error, error)
+	output     *answerFile // nil: the screen
+	cutSaid    bool        // how to see all rows has been said
 }
 
 // errLeave ends the prompt.
@@ -58,16 +60,24 @@ var errLeave = errors.New("leave")
 // runPrompt asks until the person leaves.
 func runPrompt(ctx context.Context, c console, o promptOptions) (err error) {
 	// When the terminal goes away, the temporary folder must still be removed.
-	ctx, stop := hangup(ctx)
+	program := ctx
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
 	defer stop()
-	p := &prompt{c: c, o: o, home: c.getenv("HOME"), shell: query.Shell{Mode: o.format, Timer: o.timer, MaxRows: o.maxRows}}
-	if p.dir, err = os.Getwd(); err != nil {
-		return fmt.Errorf("open the prompt: %w", err)
-	}
+	defer func() {
+		if ctx.Err() != nil && program.Err() == nil {
+			err = &exitError{code: exitInterrupted} // there is nobody to tell
+		}
+	}()
 	if o.lake, err = filepath.Abs(o.lake); err != nil { // the working directory changes
 		return fmt.Errorf("open the prompt: %w", err)
 	}
-	p.o.lake = o.lake
+	p := &prompt{c: c, o: o, home: c.getenv("HOME"), shell: query.Shell{Mode: o.format, Timer: o.timer, MaxRows: o.maxRows}}
+	p.startPager = func(command string) (io.WriteCloser, func() error, error) {
+		return startPager(ctx, c, command, p.dir)
+	}
+	if p.dir, err = os.Getwd(); err != nil {
+		return fmt.Errorf("open the prompt: %w", err)
+	}
 	if p.lake, p.engine, err = p.open(ctx); err != nil {
 		return err
 	}
@@ -102,20 +112,43 @@ func runPrompt(ctx context.Context, c console, o promptOptions) (err error) {
 		if err := p.history.add(entry); err != nil {
 			p.note("%v", err)
 		}
-		if strings.TrimSpace(entry) != "" {
-			p.refresh(ctx)
-		}
-		err = p.run(ctx, query.Steps(entry), 0)
-		switch {
-		case errors.Is(err, errLeave):
-			return nil
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil:
-			p.explain(err)
+		if err := p.entry(ctx, entry); err != nil {
+			if errors.Is(err, errLeave) {
+				return nil
+			}
+			return err
 		}
 	}
 }
+
+// entry runs one entry. Ctrl-C ends the statement that runs, and leaves out
+// those behind it; the prompt goes on. So it does after an error.
+func (p *prompt) entry(ctx context.Context, text string) error {
+	steps := query.Steps(text)
+	if len(steps) == 0 {
+		return nil
+	}
+	p.refresh(ctx)
+	run, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer p.interrupts().take(cancel)()
+	err := p.run(run, steps, 0)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, errLeave):
+		return err
+	case run.Err() != nil:
+		fmt.Fprintln(p.c.err, "\ninterrupted") // behind the terminal's ^C
+	case err != nil:
+		p.explain(err)
+	}
+	return nil
+}
+
+// completeWithin is long: on a busy machine the first completion waits for the
+// tables to be made.
+const completeWithin = 5 * time.Second
 
 // editor is the one that fits the terminal.
 func (p *prompt) editor(ctx context.Context) (entryReader, func(), error) {
@@ -125,7 +158,7 @@ func (p *prompt) editor(ctx context.Context) (entryReader, func(), error) {
 	}
 	e, err := newLineEditor(p.history, func(entry string, cursor int) query.Completion {
 		// A completion that takes longer than one waits for is none.
-		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		ctx, cancel := context.WithTimeout(ctx, completeWithin)
 		defer cancel()
 		found, err := p.engine.Complete(ctx, entry, cursor, p.shell.Hunts)
 		if err != nil {
@@ -155,6 +188,8 @@ func (p *prompt) open(ctx context.Context) (*store.Lake, *query.Engine, error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, lake.Close())
 	}
+	// The first completion is slow, so it happens before anybody waits for it.
+	go engine.Complete(ctx, "select ", 7, nil)
 	return lake, engine, nil
 }
 
@@ -220,7 +255,7 @@ func greeting(s *store.Snapshot) string {
 		day := func(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.DateOnly) }
 		text += fmt.Sprintf(", %s to %s (UTC)", day(first), day(last))
 	}
-	return text + "; .help lists the commands, SQL ends with a semicolon"
+	return text + "\nSQL ends with a semicolon; .help lists the commands"
 }
 
 // mostReads bounds files that .read each other.

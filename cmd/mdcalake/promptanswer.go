@@ -6,48 +6,38 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"mdcalake/query"
 )
 
-// hangup is a context that also ends when the terminal goes away.
-func hangup(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, syscall.SIGHUP)
-}
-
 // answer runs one statement and shows its rows, on the screen or in a file.
-// Ctrl-C ends the statement and nothing else.
 func (p *prompt) answer(ctx context.Context, sql string) error {
-	run, cancel := context.WithCancel(ctx)
-	defer cancel()
-	if p.o.timeout > 0 {
-		var stop context.CancelFunc
-		run, stop = context.WithTimeout(run, p.o.timeout)
-		defer stop()
-	}
-	defer p.interrupts().take(cancel)()
 	if p.output == nil && p.shell.Mode.Binary() {
 		return &query.CommandError{What: fmt.Sprintf("%s is binary, and this is a terminal", p.shell.Mode), Hint: "name a file with .output FILE, or choose .mode table"}
 	}
-	started := time.Now()
-	rows, err := p.engine.Query(run, sql)
-	if err != nil {
-		return err
+	if p.o.timeout > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, p.o.timeout)
+		defer stop()
 	}
-	defer rows.Close()
-	o := query.WriteOptions{NoHeader: p.o.noHeader, RawCSV: p.o.rawCSV}
+	started := time.Now()
+	rows, err := p.engine.Query(ctx, sql)
 	var result query.Result
-	if p.output != nil {
-		result, err = p.output.write(run, p.c, p.shell.Mode, rows, o, p.lake.Snapshot().Root)
-	} else {
-		result, err = p.show(ctx, run, rows, o)
+	var reading time.Duration // of the person, in the pager
+	if err == nil {
+		defer rows.Close()
+		o := query.WriteOptions{NoHeader: p.o.noHeader, RawCSV: p.o.rawCSV}
+		if p.output != nil {
+			result, err = p.output.write(ctx, p.c, p.shell.Mode, rows, o, p.lake.Snapshot().Root)
+		} else {
+			result, reading, err = p.show(ctx, rows, o)
+		}
 	}
 	if err != nil && !ended(err) {
 		return err
 	}
+	took := time.Since(started) - reading
 	if result.Neutralised > 0 {
 		p.note("%s would have run in a spreadsheet and got a ' in front; mdcalake query --raw-csv leaves them", things(result.Neutralised, "cell", "cells"))
 	}
@@ -56,36 +46,39 @@ func (p *prompt) answer(ctx context.Context, sql string) error {
 	}
 	if p.shell.Timer {
 		t := rows.Timing()
-		p.note("%s in %s (%s, %s on disk)", things(result.Rows, "row", "rows"), time.Since(started).Round(100*time.Microsecond), things(int64(t.Files), "file", "files"), size(t.Bytes))
+		p.note("%s in %s (%s, %s on disk)", things(result.Rows, "row", "rows"), took.Round(100*time.Microsecond), things(int64(t.Files), "file", "files"), size(t.Bytes))
 	}
 	return nil
 }
 
 // show writes rows on the screen. A pager outlives a statement that was
 // interrupted: what has come can still be read.
-func (p *prompt) show(ctx, run context.Context, rows *query.Rows, o query.WriteOptions) (query.Result, error) {
+func (p *prompt) show(ctx context.Context, rows *query.Rows, o query.WriteOptions) (result query.Result, reading time.Duration, err error) {
 	width, height := screen(p.c)
 	o.Width, o.Terminal, o.Color, o.MaxRows = width, true, p.o.color, p.shell.MaxRows
 	w := &pager{out: p.c.out, width: width, height: height - 1} // one line is the prompt's
 	if command := pagerCommand(p.c.getenv); command != "" {
-		w.start = func() (io.WriteCloser, func() error, error) { return startPager(ctx, p.c, command, p.dir) }
+		w.start = func() (io.WriteCloser, func() error, error) { return p.startPager(command) }
 	}
-	result, err := query.Write(run, w, p.shell.Mode, rows, o)
-	// The statement must not work on while somebody reads.
+	result, err = query.Write(ctx, w, p.shell.Mode, rows, o)
 	if err != nil {
-		rows.Close()
+		rows.Close() // it must not work on while somebody reads
 	}
 	err = errors.Join(err, w.close())
 	cut := result.More || result.Shown < result.Rows
 	if err == nil && cut && p.shell.Mode != query.Table {
 		// A table says so itself.
-		p.note("%s of %s%s", count(result.Shown), map[bool]string{true: "more than "}[result.More], things(result.Rows, "row", "rows"))
+		than := ""
+		if result.More {
+			than = "more than "
+		}
+		p.note("%s of %s%s", count(result.Shown), than, things(result.Rows, "row", "rows"))
 	}
 	if err == nil && cut && !p.cutSaid {
 		p.note(".max-rows 0 shows all rows, .output FILE writes them all to a file")
 		p.cutSaid = true
 	}
-	return result, err
+	return result, w.waited, err
 }
 
 // answerFile is where answers go after .output. The first makes the file, or
