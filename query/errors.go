@@ -174,10 +174,14 @@ func newEngineError(text, sql string, shift int) *Error {
 		e.Kind = Internal
 	}
 	e.Message, e.Candidates = splitMessage(ee.Message)
+	if i := strings.Index(ee.Message, "Candidate functions:"); i >= 0 {
+		e.Hint = callsHint(ee.Message[i:])
+	}
 	if unreadable(ee.Type, ee.Message) {
 		e.Message, e.Hint = "a file of the lake cannot be read: "+strings.TrimSuffix(e.Message, ":"), verifyHint
 	}
-	if ee.Candidates != "" {
+	// Of a function they are ways to call it, with commas of their own.
+	if ee.Candidates != "" && !strings.HasPrefix(ee.Message, "No function matches") {
 		e.Candidates = strings.Split(ee.Candidates, ",")
 	}
 	for i, c := range e.Candidates {
@@ -205,10 +209,19 @@ func splitMessage(m string) (message string, candidates []string) {
 			candidates = []string{strings.Trim(rest, `"?`)}
 			continue
 		}
+		if kind, names, ok := strings.Cut(l, ": "); ok && (kind == "Candidate Entries" || kind == "Candidate tables") {
+			for name := range strings.SplitSeq(names, ", ") {
+				candidates = append(candidates, strings.Trim(name, `"`))
+			}
+			continue
+		}
+		if strings.HasPrefix(l, "Candidate functions:") {
+			break // hintFor tells them
+		}
 		if strings.HasPrefix(l, "Candidate bindings:") || l == "" {
 			continue
 		}
-		keep = append(keep, l)
+		keep = append(keep, strings.TrimRight(l, "!."))
 	}
 	message = strings.Join(keep, "; ")
 	message = shortenTexts(strings.TrimRight(message, "!."))
