@@ -45,6 +45,9 @@ var wordedHints = []struct{ words, hint string }{
 func quoteHint(e *Error, sql string) string {
 	tokens := lex(sql)
 	for i, t := range tokens {
+		if e.Kind == Syntax && t.kind == number && t.start < e.Position && e.Position < t.end {
+			return "write INTERVAL " + sql[t.start:e.Position] + " DAY" // 7d
+		}
 		if t.start != e.Position {
 			continue
 		}
@@ -58,8 +61,6 @@ func quoteHint(e *Error, sql string) string {
 			return "double quotes are for names; a text goes in single ones: '" + Visible(strings.Trim(here, `"`)) + "'"
 		case e.Kind == Syntax && strings.EqualFold(before, "TOP"):
 			return "write LIMIT " + here + " at the end"
-		case e.Kind == Syntax && i > 0 && tokens[i-1].kind == number && tokens[i-1].end == t.start:
-			return "write INTERVAL " + before + " DAY"
 		}
 	}
 	return ""
