@@ -36,6 +36,7 @@ import (
 type lineEditor struct {
 	shell *readline.Shell
 	fd    int
+	out   io.Writer
 	row   int // of the entry that the cursor was left in
 }
 
@@ -64,7 +65,11 @@ var editorKeys = map[string]string{
 	escape + "[B": "down-line-or-history", escape + "OB": "down-line-or-history",
 }
 
-func newLineEditor(h *history, complete func(entry string, cursor int) query.Completion) (*lineEditor, error) {
+func newLineEditor(c console, h *history, complete func(entry string, cursor int) query.Completion) (*lineEditor, error) {
+	in, ok := c.in.(*os.File)
+	if !ok {
+		return nil, errors.New("set up the line editor: this is no terminal")
+	}
 	rl := readline.NewShell()
 	for name, value := range editorSettings {
 		if err := rl.Config.Set(name, value); err != nil {
@@ -90,9 +95,12 @@ func newLineEditor(h *history, complete func(entry string, cursor int) query.Com
 			rl.Config.Bind(keymap, escape+"[", "skip-csi-sequence", false)
 		}
 		for c := ' '; c < 0x7f; c++ {
-			if _, bound := binds[escape+string(c)]; !bound && c != '[' && c != 'O' {
-				rl.Config.Bind(keymap, escape+string(c), string(c), true)
+			if _, bound := binds[escape+string(c)]; bound || c == '[' || c == 'O' {
+				continue
 			}
+			insert := "insert-" + string(c)
+			rl.Keymap.Register(map[string]func(){insert: func() { rl.Cursor().InsertAt(c) }})
+			rl.Config.Bind(keymap, escape+string(c), insert, false)
 		}
 	}
 	rl.Prompt.Secondary(func() string { return secondaryPrompt })
@@ -103,7 +111,7 @@ func newLineEditor(h *history, complete func(entry string, cursor int) query.Com
 		before := string(line[:cursor])
 		return suggestions(complete(string(line), len(before)), before)
 	}
-	e := &lineEditor{shell: rl, fd: int(os.Stdin.Fd())}
+	e := &lineEditor{shell: rl, fd: int(in.Fd()), out: c.out}
 	rl.Prompt.Primary(func() string { e.makeRoom(); return primaryPrompt })
 	return e, nil
 }
@@ -118,7 +126,7 @@ func (e *lineEditor) makeRoom() {
 	}
 	entry := []rune(string(*e.shell.Line()))
 	if n := rowsOf(entry, width) - e.row + 1; n > 0 {
-		fmt.Fprintf(os.Stdout, "%s\x1b[%dA", strings.Repeat("\n", n), n)
+		fmt.Fprintf(e.out, "%s\x1b[%dA", strings.Repeat("\n", n), n)
 	}
 	e.row = rowsOf(entry[:min(e.shell.Cursor().Pos(), len(entry))], width) - 1
 }
@@ -180,7 +188,7 @@ func (e *lineEditor) read(ctx context.Context) (string, error) {
 		if stateErr == nil {
 			term.Restore(e.fd, before)
 		}
-		fmt.Fprint(os.Stdout, "\x1b[?2004l\r\n")
+		fmt.Fprint(e.out, "\x1b[?2004l\r\n")
 		return "", ctx.Err()
 	case a := <-done:
 		switch {

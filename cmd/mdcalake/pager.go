@@ -149,11 +149,10 @@ func startPager(ctx context.Context, c console, command, dir string) (io.WriteCl
 	cmd := exec.CommandContext(ctx, "sh", "-c", command)
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = c.out, c.err
-	cmd.Env = os.Environ()
 	if c.getenv("LESS") == "" {
 		// Long lines are cut and not folded, colours show, and what was seen
 		// stays on the screen.
-		cmd.Env = append(cmd.Env, "LESS=-SRX")
+		cmd.Env = append(cmd.Environ(), "LESS=-SRX")
 	}
 	in, err := cmd.StdinPipe()
 	if err != nil {

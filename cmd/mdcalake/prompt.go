@@ -156,7 +156,7 @@ func (p *prompt) editor(ctx context.Context) (entryReader, func(), error) {
 		r := newLineReader(p.c)
 		return r, p.interrupts().take(r.interrupt), nil
 	}
-	e, err := newLineEditor(p.history, func(entry string, cursor int) query.Completion {
+	e, err := newLineEditor(p.c, p.history, func(entry string, cursor int) query.Completion {
 		// A completion that takes longer than one waits for is none.
 		ctx, cancel := context.WithTimeout(ctx, completeWithin)
 		defer cancel()
