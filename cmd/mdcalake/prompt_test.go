@@ -33,6 +33,7 @@ type seat struct {
 	screen  vt10x.Terminal
 	changed chan struct{} // closed at the next change
 	ended   bool
+	pastes  bool // the terminal was asked to mark what is pasted
 }
 
 // sit starts mdcalake query in dir, which holds a lake.
@@ -53,6 +54,7 @@ func sit(t *testing.T, dir string, env []string, args ...string) *seat {
 			n, err := s.tty.Read(buf)
 			s.mu.Lock()
 			s.screen.Write(buf[:n])
+			s.pastes = s.pastes || bytes.Contains(buf[:n], []byte("\x1b[?2004h"))
 			s.ended = err != nil
 			close(s.changed)
 			s.changed = make(chan struct{})
@@ -238,6 +240,11 @@ func TestThePromptAnswers(t *testing.T) {
 	// statement is not lost.
 	s.types("\x1b[200~select 1\tas a;\rselect 2 as b,\r3 as c;\r.mode json\rselect 4 as d;\r\x1b[201~")
 	s.sees("select 4 as d;")
+	s.until("asked to mark pastes", func(string) bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.pastes
+	})
 	s.types("\r")
 	s.sees("b  c\n-  -\n2  3\n(1 row)")
 	s.sees("[\n{\"d\":4}\n]")
