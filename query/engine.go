@@ -53,6 +53,8 @@ type Engine struct {
 	templates  map[*lakeTable]template
 	optimizers string // those that plan switches off
 
+	completing completer
+
 	// Statements that did not notice their end, and how many there still are.
 	abandoned sync.WaitGroup
 	forsaken  atomic.Int32
@@ -122,6 +124,9 @@ func checkTempDir(dir, root string) (string, error) {
 	}
 	return real, nil
 }
+
+// Snapshot is what it was opened for.
+func (e *Engine) Snapshot() *store.Snapshot { return e.snapshot }
 
 // abandonAfter is how long a cancelled statement may take to notice. Binding
 // never looks; its instance is then left to end by itself.
@@ -368,6 +373,7 @@ func (e *Engine) Close() error {
 	if warm != nil {
 		errs = append(errs, warm.close())
 	}
+	errs = append(errs, e.completing.close())
 	for _, t := range e.templates {
 		if t.file != nil {
 			t.file.Close()

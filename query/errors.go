@@ -174,10 +174,14 @@ func newEngineError(text, sql string, shift int) *Error {
 		e.Kind = Internal
 	}
 	e.Message, e.Candidates = splitMessage(ee.Message)
+	if i := strings.Index(ee.Message, "Candidate functions:"); i >= 0 {
+		e.Hint = callsHint(ee.Message[i:])
+	}
 	if unreadable(ee.Type, ee.Message) {
 		e.Message, e.Hint = "a file of the lake cannot be read: "+strings.TrimSuffix(e.Message, ":"), verifyHint
 	}
-	if ee.Candidates != "" {
+	// Of a function they are ways to call it, with commas of their own.
+	if ee.Candidates != "" && !strings.HasPrefix(ee.Message, "No function matches") {
 		e.Candidates = strings.Split(ee.Candidates, ",")
 	}
 	for i, c := range e.Candidates {
@@ -206,18 +210,54 @@ func splitMessage(m string) (message string, candidates []string) {
 			candidates = []string{strings.Trim(rest, `"?`)}
 			continue
 		}
+		if kind, names, ok := strings.Cut(l, ": "); ok && (kind == "Candidate Entries" || kind == "Candidate tables") {
+			for name := range strings.SplitSeq(names, ", ") {
+				candidates = append(candidates, strings.Trim(name, `"`))
+			}
+			continue
+		}
+		if strings.HasPrefix(l, "Candidate functions:") {
+			break // hintFor tells them
+		}
 		if strings.HasPrefix(l, "Candidate bindings:") || l == "" {
 			continue
 		}
-		keep = append(keep, l)
+		keep = append(keep, strings.TrimRight(l, "!."))
 	}
 	message = strings.Join(keep, "; ")
-	message = strings.TrimRight(message, "!.")
+	message = shortenTexts(strings.TrimRight(message, "!."))
 	if len(message) > messageWidth {
 		message = strings.ToValidUTF8(message[:messageWidth], "") + "..."
 	}
 	// A conversion that fails quotes the value, and values come from records.
 	return string(appendVisible(nil, message)), candidates
+}
+
+// quotedWidth is the most, in bytes, that is told of a text in a message: the
+// value that cannot be converted is a whole record where ->> took the wrong
+// operand.
+const quotedWidth = 80
+
+// shortenTexts cuts what stands in a message in single quotes.
+func shortenTexts(m string) string {
+	var b strings.Builder
+	for {
+		begin := strings.IndexByte(m, '\'')
+		// The last quote ends it: a value may hold quotes of its own.
+		end := strings.LastIndexByte(m, '\'')
+		if begin < 0 || end-begin <= quotedWidth {
+			b.WriteString(m)
+			return b.String()
+		}
+		if next := strings.IndexByte(m[begin+1:], '\''); next >= 0 && next < quotedWidth {
+			end = begin + 1 + next
+			b.WriteString(m[:end+1])
+			m = m[end+1:]
+			continue
+		}
+		b.WriteString(strings.ToValidUTF8(m[:begin+quotedWidth], "") + "...")
+		m = m[end:]
+	}
 }
 
 // asError finds the *Error in a chain.

@@ -48,6 +48,49 @@ func TestErrorsSayWhere(t *testing.T) {
 	}
 }
 
+// What people write who come from other dialects gets a word on how it is done
+// here.
+func TestHintsForHabits(t *testing.T) {
+	e := open(t, newLake(t, t.TempDir(), 1))
+	for sql, want := range map[string]string{
+		`select 1 from activities where user_name = "bob@contoso.example"`:  "a text goes in single ones: 'bob@contoso.example'",
+		`select 1 from activities where user_name = 'bob`:                   "close the text with a single quote",
+		`select user_name, count(*) from activities`:                        "GROUP BY ALL",
+		`select user_name from activities where count(*) > 3 group by 1`:    "HAVING",
+		`select raw.user.userName from activities`:                          "raw_text(raw, '$.user.userName')",
+		`select objects.name from activities`:                               "unnest(objects)",
+		`from activities where timestamp between 2026-03-01 and 2026-03-02`: "'2026-03-01'",
+		`from activities where timestamp > now() - 7d`:                      "INTERVAL 7 DAY",
+		`select top 10 * from activities`:                                   "LIMIT 10 at the end",
+		`select substr(user_name) from activities`:                          "it takes substr(VARCHAR, BIGINT, BIGINT) or substr(VARCHAR, BIGINT)",
+		`select lowr(user_name) from activities`:                            `Did you mean "lower"?`,
+		`select objects[1].nam from activities`:                             `Did you mean "name"`,
+		`select b.user_name from activities a`:                              `Did you mean "a"?`,
+	} {
+		_, _, err := tryAnswer(t.Context(), e, query.CSV, sql, query.WriteOptions{})
+		var qe *query.Error
+		if !errors.As(err, &qe) {
+			t.Errorf("%s: %v", sql, err)
+		} else if got := qe.Explain(); !strings.Contains(got, want) {
+			t.Errorf("%s\n%s\n does not say %q", sql, got, want)
+		}
+	}
+}
+
+func TestValuesInMessagesAreCut(t *testing.T) {
+	e := open(t, newLake(t, t.TempDir(), 0))
+	for sql, want := range map[string]string{
+		`select (repeat('x', 300) || 'it''s')::int from range(3) where range > random()`: "Could not convert string '" + strings.Repeat("x", 79) + "...' to INT32",
+		`select 'it''s'::int`: "Could not convert string 'it's' to INT32",
+	} {
+		_, _, err := tryAnswer(t.Context(), e, query.CSV, sql, query.WriteOptions{})
+		var qe *query.Error
+		if !errors.As(err, &qe) || !strings.HasPrefix(qe.Message, want) {
+			t.Errorf("%s\n got %v\nwant %s", sql, err, want)
+		}
+	}
+}
+
 func TestArrowHint(t *testing.T) {
 	e := open(t, newLake(t, t.TempDir(), 1))
 	for sql, want := range map[string]bool{

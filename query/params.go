@@ -32,6 +32,15 @@ func Parameters(sql string) []string {
 	return names
 }
 
+// ParameterName is the name that a person gave, with its $ or without. ok is
+// false where DuckDB takes no such name behind a $.
+func ParameterName(typed string) (name string, ok bool) {
+	name = strings.TrimPrefix(typed, "$")
+	return name, parameterLook.MatchString(name)
+}
+
+var parameterLook = regexp.MustCompile(`^([\pL_][\pL\pN_]*|[1-9][0-9]{0,3})$`)
+
 // parameterName is empty for a ?, which has none.
 func parameterName(sql string, t token) (name string, ok bool) {
 	if t.kind != parameter {
@@ -70,7 +79,7 @@ func (e *Engine) Bind(ctx context.Context, sql string, given []Parameter) (strin
 		case !ok:
 			e := &Error{Kind: Names, SQL: sql, Position: t.start, Message: fmt.Sprintf("parameter $%s has no value", name), Candidates: nearestNames(name, given)}
 			if len(e.Candidates) == 0 {
-				e.Hint = fmt.Sprintf("give it one with -p %s=VALUE", name)
+				e.Hint = fmt.Sprintf("give it one with -p %s=VALUE, or .param %s VALUE in a prompt", name, name)
 			}
 			return "", e
 		case strings.IndexByte(value, 0) >= 0 || !utf8.ValidString(value):

@@ -47,6 +47,19 @@ func Open(dir string) (*Lake, error) {
 // Snapshot is what the lake holds. It must not be changed.
 func (l *Lake) Snapshot() *Snapshot { return l.snapshot }
 
+// Grown says whether the lake has a newer version than the snapshot by now. It
+// asks for one file, however long the log is.
+func (l *Lake) Grown() (bool, error) {
+	_, err := os.Stat(filepath.Join(l.layout.logDir(), delta.EntryName(l.snapshot.Version+1)))
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	}
+	return false, &LakeError{Op: "look for a newer version", Path: l.layout.root, Err: plain(err), Advice: adviceFor(err)}
+}
+
 // Close lets writers tidy up again.
 func (l *Lake) Close() error { return l.readers.Close() }
 

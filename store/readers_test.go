@@ -100,3 +100,20 @@ func lookAt(dir string) (version int64, ids map[string]bool, err error) {
 	}
 	return s.Version, ids, nil
 }
+
+// A reader that stays open learns of a newer version without reading the log.
+func TestAReaderLearnsThatTheLakeHasGrown(t *testing.T) {
+	dir := storetest.Dir(t)
+	storetest.Ingest(t, dir, store.WriterOptions{}, few(0, 4)...)
+	lake, err := store.Open(dir)
+	must(t, err)
+	defer lake.Close()
+	for _, want := range []bool{false, true} {
+		if want {
+			storetest.Ingest(t, dir, store.WriterOptions{}, few(4, 4)...)
+		}
+		if got, err := lake.Grown(); got != want || err != nil {
+			t.Errorf("grown: %v (%v), want %v", got, err, want)
+		}
+	}
+}

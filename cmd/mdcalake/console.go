@@ -20,6 +20,8 @@ type console struct {
 	err    io.Writer
 	getenv func(string) string
 	clock  ingest.Clock // of what waits and follows; nil: the system's
+	// interrupts are Ctrl-C, for who wants to have it; nil: it ends the program.
+	interrupts *interrupts
 }
 
 func (c console) now() time.Time {

@@ -56,13 +56,14 @@ var homeRules = []homeRule{
 	{"connections live in ingest", func(p string) bool { return p == "net" || p == "crypto/tls" }, []string{"ingest"}},
 	{"signing in lives in ingest", below("github.com/Azure", "github.com/AzureAD", "github.com/golang-jwt/jwt", "github.com/pkg/browser", "software.sslmate.com/src/go-pkcs12"),
 		[]string{"ingest/auth_entra.go", "ingest/auth_refusal.go", "ingest/auth_bearer.go", "ingest/auth_certificate.go", "ingest/simulator/platform.go"}},
+	{"the line editor lives in one file", below("github.com/reeflective/readline"), []string{"cmd/mdcalake/lineeditor.go"}},
 	{"Parquet lives in store; query writes it as an output", isParquet, []string{"store", "query/parquet.go"}},
 	{"Arrow lives in store and query", func(p string) bool { return strings.HasPrefix(p, arrowModule+"/") && !isParquet(p) },
 		[]string{"store", "query"}},
 	{"DuckDB lives in query", below("github.com/duckdb", "github.com/marcboeker/go-duckdb", "database/sql"), []string{"query"}},
 	{"the command line lives in cmd", below("github.com/urfave/cli", "flag"), []string{"cmd"}},
 	{"the terminal lives in cmd", below("golang.org/x/term", "os/signal"), []string{"cmd"}},
-	{"no room starts another program", below("os/exec", "plugin"), nil},
+	{"no room starts another program, but the person's pager", below("os/exec", "plugin"), []string{"cmd/mdcalake/pager.go"}},
 	{"errors are returned, not logged", below("log"), []string{"cmd/mdcalake/main.go"}}, // which silences the libraries
 	{"unsafe, reflect and cgo need a reason", below("unsafe", "reflect", "C"), unsafeFiles},
 }

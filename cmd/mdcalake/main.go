@@ -22,16 +22,25 @@ func mainWith(change func(console) console) {
 	// A reader that has had enough, as head has, is an error like any other: to
 	// die of it would leave an ingest half done and temporary files behind.
 	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithCancel(context.Background())
+	var ints interrupts
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		// The first signal asks for a clean end; after it the second one ends the
-		// process at once.
-		<-ctx.Done()
-		stop()
+		// process at once. The prompt keeps interrupts for its statements.
+		for s := range signals {
+			if s == os.Interrupt && ints.deliver() {
+				continue
+			}
+			cancel()
+			signal.Stop(signals)
+			return
+		}
 	}()
 	// Signals are not given back to the system before the end: one that comes
 	// when all is done would kill a process that has succeeded.
-	os.Exit(run(ctx, os.Args, change(console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv})))
+	os.Exit(run(ctx, os.Args, change(console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, interrupts: &ints})))
 }
 
 // run is main without the process: it answers the exit code.

@@ -1,15 +1,11 @@
 package main
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"mdcalake/query"
 )
-
-// parameterName is what DuckDB takes behind a $.
-var parameterName = regexp.MustCompile(`^([\pL_][\pL\pN_]*|[1-9][0-9]{0,3})$`)
 
 // parametersOf reads the values of -p: name=value, and the value may hold
 // anything, = and commas too.
@@ -17,11 +13,11 @@ func parametersOf(values []string) ([]query.Parameter, error) {
 	var given []query.Parameter
 	for _, v := range values {
 		name, value, ok := strings.Cut(v, "=")
-		name = strings.TrimPrefix(name, "$")
+		name, good := query.ParameterName(name)
 		switch {
 		case !ok:
 			return nil, usage("write -p name=value", "-p %q has no =", v)
-		case !parameterName.MatchString(name):
+		case !good:
 			return nil, usage("write -p name=value, the name of letters, digits and _", "-p: %q is no name of a parameter", name)
 		case slices.ContainsFunc(given, func(p query.Parameter) bool { return strings.EqualFold(p.Name, name) }):
 			return nil, usage("give each name one value", "-p %s is given twice", name)

@@ -26,6 +26,7 @@ func queryCommand(c console) *cli.Command {
 		Usage:     "run SQL over the lake, read-only",
 		ArgsUsage: "[SQL]",
 		Description: `SQL comes from the argument, -c, -f or the standard input; it is DuckDB's.
+Without any, on a terminal, it opens a prompt; .help says what that can do.
 Tables: activities, revisions, quarantine, runs, coverage; cloud_app_events is
 activities under the names of Defender's hunting table.
 raw_text(raw, '$.path') takes a text out of a record's JSON; ip_in(ip, '10.0.0.0/8')
@@ -78,9 +79,16 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 	if limit := ctx.String("memory-limit"); ctx.IsSet("memory-limit") && !memorySize.MatchString(limit) {
 		return usage("write 500MB or 2GiB", "--memory-limit %q is no size", limit)
 	}
+	asOf, err := asOfTime(ctx, c)
+	if err != nil {
+		return err
+	}
 	given, err := parametersOf(ctx.StringSlice("p"))
 	if err != nil {
 		return err
+	}
+	if opensPrompt(ctx, c) {
+		return openPrompt(ctx, c, format, given, asOf)
 	}
 	sql, err := sqlOf(ctx, c)
 	if err != nil {
@@ -116,9 +124,12 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 		return err
 	}
 	defer out.discard()
-	snapshot, err := snapshotOf(ctx, run, c, lake)
+	snapshot, err := snapshotOf(run, lake, asOf)
 	if err != nil {
 		return err
+	}
+	if !asOf.IsZero() {
+		fmt.Fprintln(c.err, pastText(snapshot))
 	}
 	engine, err := query.Open(run, query.Options{Snapshot: snapshot, TempDir: os.TempDir(), MemoryLimit: ctx.String("memory-limit")})
 	if err != nil {
@@ -131,8 +142,8 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 	if err != nil {
 		return err
 	}
-	covered := coverageNote{c: c}
-	if err := answerAll(ctx, run, c, engine, bound, format, out, &covered); err != nil {
+	a := newAsking(ctx, c, engine, format, out)
+	if err := a.all(run, bound); err != nil {
 		return err
 	}
 	if ctx.Bool("timing") {
@@ -141,7 +152,7 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 	if err := out.keep(); err != nil {
 		return err
 	}
-	return covered.verdict(ctx.Bool("require-coverage"))
+	return a.covered.verdict(ctx.Bool("require-coverage"))
 }
 
 // formatOf is the format that is asked for, or that the file's name says.
@@ -183,82 +194,106 @@ func bindAll(run context.Context, engine *query.Engine, statements []query.State
 	return bound, nil
 }
 
-// answerAll runs the statements and prints their answers one after the other.
-func answerAll(ctx *cli.Context, run context.Context, c console, engine *query.Engine, statements []string, format query.Format, out *output, covered *coverageNote) error {
-	w := out.writer(run)
-	before, between, behind := format.Several()
+// asOfTime is the time of --as-of; zero: now.
+func asOfTime(ctx *cli.Context, c console) (time.Time, error) {
+	if !ctx.IsSet("as-of") {
+		return time.Time{}, nil
+	}
+	return parseTime("as-of", ctx.String("as-of"), c.now())
+}
+
+// snapshotOf is the lake that is asked: as it is, or as it was.
+func snapshotOf(run context.Context, lake *store.Lake, asOf time.Time) (*store.Snapshot, error) {
+	if asOf.IsZero() {
+		return lake.Snapshot(), nil
+	}
+	return lake.AsOf(run, asOf)
+}
+
+// pastText says which time it is that answers.
+func pastText(s *store.Snapshot) string {
+	return fmt.Sprintf("the lake as entry %d left it, committed %s", s.Version, time.UnixMilli(s.Ingested).UTC().Format(time.RFC3339Nano))
+}
+
+// asking is what the statements of one query have in common.
+type asking struct {
+	c       console
+	engine  *query.Engine
+	format  query.Format
+	out     *output
+	options query.WriteOptions
+	explain bool // which files, and DuckDB's plan, in place of answers
+	timing  bool
+	covered coverageNote
+}
+
+func newAsking(ctx *cli.Context, c console, engine *query.Engine, format query.Format, out *output) *asking {
+	a := &asking{c: c, engine: engine, format: format, out: out, explain: ctx.Bool("explain"), timing: ctx.Bool("timing"), covered: coverageNote{c: c}}
+	a.options = query.WriteOptions{
+		MaxRows: ctx.Int64("max-rows"), NoHeader: ctx.Bool("no-header"), RawCSV: ctx.Bool("raw-csv"),
+		Width: out.width, Terminal: out.terminal, Color: out.terminal && !ctx.Bool("no-color") && c.getenv("NO_COLOR") == "",
+	}
+	if out.terminal && format.Drawn() && !ctx.IsSet("max-rows") {
+		a.options.MaxRows = shownRows
+	}
+	return a
+}
+
+// all runs the statements and prints their answers one after the other.
+func (a *asking) all(run context.Context, statements []string) error {
+	w := a.out.writer(run)
+	before, between, behind := a.format.Several()
 	if len(statements) == 1 {
 		before, behind = "", ""
+	}
+	one := a.answer
+	if a.explain {
+		one = a.explained
 	}
 	for n, sql := range statements {
 		text := before
 		if n > 0 {
 			text = between
 		}
-		err := out.write(w, text)
+		err := a.out.write(w, text)
 		if err == nil {
-			if ctx.Bool("explain") {
-				err = explainStatement(run, engine, sql, out, w)
-			} else {
-				err = answer(ctx, run, c, engine, sql, format, out, w, covered)
-			}
+			err = one(run, sql, w)
 		}
 		if err != nil {
-			return out.quietly(err)
+			return a.out.quietly(err)
 		}
 	}
-	return out.quietly(out.write(w, behind))
-}
-
-// snapshotOf is the lake that is asked: as it is, or as it was.
-func snapshotOf(ctx *cli.Context, run context.Context, c console, lake *store.Lake) (*store.Snapshot, error) {
-	if !ctx.IsSet("as-of") {
-		return lake.Snapshot(), nil
-	}
-	at, err := parseTime("as-of", ctx.String("as-of"), c.now())
-	if err != nil {
-		return nil, err
-	}
-	s, err := lake.AsOf(run, at)
-	if err != nil {
-		return nil, err
-	}
-	fmt.Fprintf(c.err, "the lake as entry %d left it, committed %s\n", s.Version, time.UnixMilli(s.Ingested).UTC().Format(time.RFC3339Nano))
-	return s, nil
+	return a.out.quietly(a.out.write(w, behind))
 }
 
 // answer runs one statement and prints its rows.
-func answer(ctx *cli.Context, run context.Context, c console, engine *query.Engine, sql string, format query.Format, out *output, w io.Writer, covered *coverageNote) error {
+func (a *asking) answer(run context.Context, sql string, w io.Writer) error {
 	started := time.Now()
-	rows, err := engine.Query(run, sql)
+	rows, err := a.engine.Query(run, sql)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	o := query.WriteOptions{MaxRows: ctx.Int64("max-rows"), NoHeader: ctx.Bool("no-header"), RawCSV: ctx.Bool("raw-csv")}
-	o.Width, o.Terminal = out.width, out.terminal
-	o.Color = out.terminal && !ctx.Bool("no-color") && c.getenv("NO_COLOR") == ""
-	if out.terminal && format.Drawn() && !ctx.IsSet("max-rows") {
-		o.MaxRows = shownRows
-	}
-	result, err := query.Write(run, w, format, rows, o)
+	result, err := query.Write(run, w, a.format, rows, a.options)
 	if err != nil {
 		return err
 	}
-	if result.Shown < result.Rows && !format.Drawn() {
-		fmt.Fprintf(c.err, "%s were written: --max-rows leaves out the others\n", result.Said())
+	if result.Shown < result.Rows && !a.format.Drawn() {
+		fmt.Fprintf(a.c.err, "%s were written: --max-rows leaves out the others\n", result.Said())
 	}
 	if result.Neutralised > 0 {
-		fmt.Fprintf(c.err, "%s would have run in a spreadsheet and got a ' in front; --raw-csv leaves them\n", things(result.Neutralised, "cell", "cells"))
+		fmt.Fprintf(a.c.err, "%s would have run in a spreadsheet and got a ' in front; --raw-csv leaves them\n", things(result.Neutralised, "cell", "cells"))
 	}
-	if !rows.Explains() {
-		covered.tell(rows.Holes(time.Now()))
-	}
-	if ctx.Bool("timing") {
-		t := rows.Timing()
-		fmt.Fprintf(c.err, "%s in %s (%s, %s on disk)\n", things(result.Rows, "row", "rows"), time.Since(started).Round(100*time.Microsecond), things(int64(t.Files), "file", "files"), size(t.Bytes))
+	a.covered.tell(rows)
+	if a.timing {
+		fmt.Fprintln(a.c.err, timingText(rows.Timing(), result.Rows, time.Since(started)))
 	}
 	return nil
+}
+
+// timingText is what --timing and .timer say of an answer.
+func timingText(t query.Timing, rows int64, took time.Duration) string {
+	return fmt.Sprintf("%s in %s (%s, %s on disk)", things(rows, "row", "rows"), took.Round(100*time.Microsecond), things(int64(t.Files), "file", "files"), size(t.Bytes))
 }
 
 // sqlOf finds the statement.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"mdcalake/query"
 	"mdcalake/store"
 )
 
@@ -21,7 +22,11 @@ type coverageNote struct {
 }
 
 // tell prints the holes that a statement asked about.
-func (n *coverageNote) tell(holes []store.Hole) {
+func (n *coverageNote) tell(rows *query.Rows) {
+	if rows.Explains() {
+		return
+	}
+	holes := rows.Holes(time.Now())
 	n.holes += len(holes)
 	if len(holes) == 0 {
 		return

@@ -9,24 +9,25 @@ import (
 	"mdcalake/query"
 )
 
-// explainStatement prints which files a statement would read, why not the
-// others, and DuckDB's plan. The statement itself is not run, unless it is an
-// EXPLAIN ANALYZE.
-func explainStatement(run context.Context, engine *query.Engine, sql string, out *output, w io.Writer) error {
-	rows, err := engine.Query(run, explained(sql))
+// explained prints which files a statement would read, why not the others, and
+// DuckDB's plan. The statement itself is not run, unless it is an EXPLAIN
+// ANALYZE.
+func (a *asking) explained(run context.Context, sql string, w io.Writer) error {
+	rows, err := a.engine.Query(run, explanation(sql))
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	if _, err := io.WriteString(w, pruningText(rows.Pruning())); err != nil {
+	if _, err := io.WriteString(w, pruningText(rows.Pruning())+"\n"); err != nil {
 		return err
 	}
-	_, err = query.Write(run, w, query.Table, rows, query.WriteOptions{Width: out.width, Terminal: out.terminal})
+	_, err = query.Write(run, w, query.Table, rows, query.WriteOptions{Width: a.options.Width, Terminal: a.options.Terminal})
 	return err
 }
 
-// explained is a statement that explains. What is one already stays so.
-func explained(sql string) string {
+// explanation is a statement that explains another. What is one already stays
+// so.
+func explanation(sql string) string {
 	if query.Explains(sql) {
 		return sql
 	}
@@ -58,5 +59,5 @@ func pruningText(p query.Pruning) string {
 	if len(p.Tables) == 0 {
 		b.WriteString("no files are read\n")
 	}
-	return b.String() + "\n"
+	return b.String()
 }
