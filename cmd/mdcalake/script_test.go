@@ -55,7 +55,7 @@ func TestMain(m *testing.M) {
 //	sqlerror TEXT SQL...   mdcalake query SQL must exit 1 the same way; stderr may show the place
 //	unchanged ARGS...      mdcalake ARGS must exit 0 and leave the whole work directory as it is
 //	truth FILE [LAKE]      the lake holds exactly the payloads of FILE, the truth of mdcasim
-//	duckdb SQL             a bare DuckDB runs SQL; CSV on stdout
+//	duckdb [FILE] SQL      a bare DuckDB runs SQL, behind the SQL of FILE; CSV on stdout
 //	misread LAKE FILE      the lines of FILE go to quarantine, as if the decoder could not read them
 //	lock LAKE              another process writes to the lake, until the script's end
 //	count N [GLOB]         stdout has N lines that match GLOB as a regular expression (default: all)
@@ -361,6 +361,11 @@ func cmdDuckDB(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	defer db.Close()
 	db.SetMaxOpenConns(1)
+	if len(args) > 1 {
+		_, err := db.Exec(ts.ReadFile(args[0]))
+		ts.Check(err)
+		args = args[1:]
+	}
 	rows, err := db.Query(os.Expand(args[0], ts.Getenv))
 	ts.Check(err)
 	defer rows.Close()
