@@ -242,23 +242,25 @@ func TestPartitionsOfOtherRowsAreRefused(t *testing.T) {
 // Rows that do not come cell by cell make more files, and the same table.
 func TestACellThatComesAgain(t *testing.T) {
 	e := open(t, newLake(t, t.TempDir(), 2))
-	rows, err := e.Query(t.Context(), "select activity_id, date, service from activities order by hour(timestamp), date, service")
-	if err != nil {
-		t.Fatal(explain(err))
-	}
-	defer rows.Close()
-	dir := t.TempDir()
-	done, err := query.WritePartitions(t.Context(), dir, rows)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if done.Rows != 96 || done.Files != 96 {
-		t.Errorf("wrote %+v", done)
-	}
-	bare := bareDuckDB(t, "CREATE OR REPLACE VIEW copied AS FROM read_parquet('"+dir+"/*/*/*.parquet', hive_partitioning = true)")
-	q := "select date, service, count(*), count(distinct activity_id) from %s group by all order by all"
-	if diff := cmp.Diff(plainCells(t, e, strings.Replace(q, "%s", "activities", 1)), cells(t, bare, strings.Replace(q, "%s", "copied", 1))); diff != "" {
-		t.Errorf("- query, + the copy:\n%s", diff)
+	for _, order := range []string{"hour(timestamp), date, service", "hour(timestamp), service, date"} {
+		rows, err := e.Query(t.Context(), "select activity_id, date, service from activities order by "+order)
+		if err != nil {
+			t.Fatal(explain(err))
+		}
+		defer rows.Close()
+		dir := t.TempDir()
+		done, err := query.WritePartitions(t.Context(), dir, rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if done.Rows != 96 || done.Files != 96 {
+			t.Errorf("by %s: wrote %+v", order, done)
+		}
+		bare := bareDuckDB(t, "CREATE OR REPLACE VIEW copied AS FROM read_parquet('"+dir+"/*/*/*.parquet', hive_partitioning = true)")
+		q := "select date, service, count(*), count(distinct activity_id) from %s group by all order by all"
+		if diff := cmp.Diff(plainCells(t, e, strings.Replace(q, "%s", "activities", 1)), cells(t, bare, strings.Replace(q, "%s", "copied", 1))); diff != "" {
+			t.Errorf("by %s: - query, + the copy:\n%s", order, diff)
+		}
 	}
 }
 
