@@ -39,11 +39,14 @@ def install(requirements):
         return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["pip failed"])[-1]
 
     for attempt in range(3):
-        if not had(["--requirement", requirements], 300):
+        started = time.monotonic()
+        if not had(["--requirement", requirements], 480):
             return
+        if time.monotonic() - started > 240:
+            break  # no answer, rather than a no: that costs a run too much time
         time.sleep(5 * (attempt + 1))
     # Not all of them at once; then those that can be had, for some minutes.
-    enough = time.monotonic() + 300
+    enough = time.monotonic() + 480
     for line in pathlib.Path(requirements).read_text().split():
         why = had([line], 120) if time.monotonic() < enough else "not tried any more"
         if why:
