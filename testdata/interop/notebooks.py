@@ -77,7 +77,7 @@ def execute(path, environment):
         os.environ.clear()
         os.environ.update(before)
     said = {
-        cell.id: "".join(o.get("text", "") for o in cell.outputs if o.output_type == "stream")
+        cell.id: "".join(o.get("text", "") for o in cell.outputs if o.output_type == "stream" and o.name == "stdout")
         for cell in notebook.cells
         if cell.cell_type == "code"
     }
