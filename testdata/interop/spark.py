@@ -24,7 +24,7 @@ def plan_of(said):
         raise SystemExit(f"the plan has no filters on the partitions:\n{said['one-cell']}")
     if not files or int(files[1]) >= int(files[2]):
         raise SystemExit(f"no file was left out: {said['files']}")
-    return said["one-cell"].strip(), int(files[1]), int(files[2])
+    return re.sub(" +$", "", said["one-cell"].strip(), flags=re.MULTILINE), int(files[1]), int(files[2])
 
 
 def memory():
@@ -37,6 +37,7 @@ def main(program, lake, rows, notebook, result):
     if table.report(rows):
         raise SystemExit(1)
     plan, opened, files = plan_of(said)
+    plan = plan.replace(str(pathlib.Path(lake).resolve()), "/lake")  # where it lay is nobody's business
     lines = [json.loads(line) for line in pathlib.Path(rows).read_text(encoding="utf-8").splitlines()]
     version = subprocess.run([program, "version"], check=True, capture_output=True, text=True).stdout.strip()
     commit = subprocess.run(["git", "log", "-1", "--format=%h %s"], check=True, capture_output=True, text=True).stdout.strip()
