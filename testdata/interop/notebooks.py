@@ -19,7 +19,7 @@ import table
 PACKAGES = {
     "pandas": ["pandas", "deltalake", "pyarrow"],
     "polars": ["polars", "deltalake", "pyarrow"],
-    "duckdb": ["duckdb"],
+    "duckdb": ["duckdb", "pytz"],  # which shows it times with a zone
     "spark": ["pyspark", "delta-spark"],
 }
 RUNNER = ["nbclient", "nbformat", "ipykernel"]
