@@ -10,7 +10,7 @@ MEMORY      ?= 50000000
 OUTPUT      ?= 10000000
 CHAOS       ?= 100000
 
-.PHONY: build test check race bench fuzz golden truth crash kill kill-long chaos chaos-long memory output-memory lint demo interop clean
+.PHONY: build test check race bench fuzz golden truth crash kill kill-long chaos chaos-long memory output-memory lint demo interop interop-spark clean
 
 ## build: the two programs, into .build
 build:
@@ -86,9 +86,14 @@ bench:
 golden:
 	UPDATE_GOLDEN=1 $(GO) test ./...
 
-## interop: other readers against query (needs Python; installs into .build/venv)
+## interop: other readers and the notebooks against query (needs Python; installs into .build/venv)
 interop: build
 	testdata/interop/run $(BUILD)
+
+## interop-spark: Spark with Delta against query (needs Java 17, Maven, Python); the result is kept
+interop-spark: build
+	mkdir -p testdata/results
+	testdata/interop/run-spark $(BUILD) $(CURDIR)/testdata/results/spark.md
 
 ## demo: the main job on the simulator, answers on screen
 demo: build

@@ -53,9 +53,10 @@ func TestMain(m *testing.M) {
 //	refuses CODE ARGS...   mdcalake ARGS must exit with CODE, say one sentence and a hint on
 //	                       stderr, nothing on stdout, and leave the whole work directory as it is
 //	sqlerror TEXT SQL...   mdcalake query SQL must exit 1 the same way; stderr may show the place
+//	sqlfault ARGS...       mdcalake ARGS must do so
 //	unchanged ARGS...      mdcalake ARGS must exit 0 and leave the whole work directory as it is
 //	truth FILE [LAKE]      the lake holds exactly the payloads of FILE, the truth of mdcasim
-//	duckdb SQL             a bare DuckDB runs SQL; CSV on stdout
+//	duckdb [FILE] SQL      a bare DuckDB runs SQL, behind the SQL of FILE; CSV on stdout
 //	misread LAKE FILE      the lines of FILE go to quarantine, as if the decoder could not read them
 //	lock LAKE              another process writes to the lake, until the script's end
 //	count N [GLOB]         stdout has N lines that match GLOB as a regular expression (default: all)
@@ -89,7 +90,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sim": cmdSim, "simstop": func(ts *testscript.TestScript, _ bool, _ []string) { scriptOf(ts).stop() },
-			"exits": cmdExits, "refuses": cmdRefuses, "sqlerror": cmdSQLError, "unchanged": cmdUnchanged,
+			"exits": cmdExits, "refuses": cmdRefuses, "sqlerror": cmdSQLError, "sqlfault": cmdSQLFault, "unchanged": cmdUnchanged,
 			"truth": cmdTruth, "duckdb": cmdDuckDB, "lock": cmdLock, "misread": cmdMisread, "count": cmdCount, "same": cmdSame,
 		},
 	})
@@ -168,15 +169,19 @@ func cmdSQLError(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: sqlerror TEXT SQL...")
 	}
-	stderr := unchangedBy(ts, exitFailed, append([]string{"query"}, args[1:]...))
+	cmdSQLFault(ts, neg, append([]string{"query"}, args[1:]...))
+	if !strings.Contains(ts.ReadFile("stderr"), args[0]) {
+		ts.Fatalf("stderr does not speak of %q", args[0])
+	}
+}
+
+func cmdSQLFault(ts *testscript.TestScript, _ bool, args []string) {
+	stderr := unchangedBy(ts, exitFailed, args)
 	if stdout := ts.ReadFile("stdout"); stdout != "" {
 		ts.Fatalf("stdout is not empty")
 	}
 	if !sqlFault.MatchString(stderr) {
 		ts.Fatalf("stderr is not a sentence, a place and a hint")
-	}
-	if !strings.Contains(stderr, args[0]) {
-		ts.Fatalf("stderr does not speak of %q", args[0])
 	}
 }
 
@@ -361,6 +366,11 @@ func cmdDuckDB(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	defer db.Close()
 	db.SetMaxOpenConns(1)
+	if len(args) > 1 {
+		_, err := db.Exec(ts.ReadFile(args[0]))
+		ts.Check(err)
+		args = args[1:]
+	}
 	rows, err := db.Query(os.Expand(args[0], ts.Getenv))
 	ts.Check(err)
 	defer rows.Close()

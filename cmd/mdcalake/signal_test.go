@@ -265,6 +265,8 @@ func TestReadOnlyMedia(t *testing.T) {
 	const script = `mount --bind lake lake && mount -o remount,ro,bind lake || { echo "no mount"; exit 77; }
 touch lake/x 2>/dev/null && { echo "the mount can be written"; exit 77; }
 mdcalake query -o csv --no-header 'select activity_id from activities' || exit
+mdcalake connect --out connect.sql || exit
+mdcalake export --quiet --out copy || exit
 mdcalake verify --quick || exit
 mdcalake verify || exit
 mdcalake import one.jsonl

@@ -4,7 +4,8 @@ A reader whose package cannot be installed is named and passed over; a reader
 that sees anything else than `query` fails the run.
 
 Usage: readers.py install REQUIREMENTS
-       readers.py compare MDCALAKE LAKE STAGE
+       readers.py compare MDCALAKE LAKE TABLE STAGE
+       readers.py copies MDCALAKE LAKE TABLE
        readers.py beside LAKE PID
 """
 
@@ -18,6 +19,8 @@ import subprocess
 import sys
 import time
 
+import table
+
 COLUMNS = [
     "activity_id", "timestamp", "created", "date", "service", "user_name", "user_tags", "is_success",
     "latitude", "objects", "raw", "raw_original", "content_hash", "ingested", "page",
@@ -25,18 +28,29 @@ COLUMNS = [
 
 
 def install(requirements):
-    """Says which packages could not be had."""
+    """Says which packages could not be had; they are passed over."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+
+    def had(arguments, patience):
+        try:
+            done = subprocess.run(pip + arguments, capture_output=True, text=True, timeout=patience)
+        except subprocess.TimeoutExpired:
+            return f"no answer after {patience} seconds"
+        return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["pip failed"])[-1]
+
+    for attempt in range(3):
+        started = time.monotonic()
+        if not had(["--requirement", requirements], 480):
+            return
+        if time.monotonic() - started > 240:
+            break  # no answer, rather than a no: that costs a run too much time
+        time.sleep(5 * (attempt + 1))
+    # Not all of them at once; then those that can be had, for some minutes.
+    enough = time.monotonic() + 480
     for line in pathlib.Path(requirements).read_text().split():
-        for attempt in range(3):
-            done = subprocess.run(
-                [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", line],
-                capture_output=True, text=True, timeout=600,
-            )
-            if done.returncode == 0:
-                break
-            time.sleep(5 * (attempt + 1))
-        else:
-            print(f"interop: {line} could not be installed: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
+        why = had([line], 120) if time.monotonic() < enough else "not tried any more"
+        if why:
+            print(f"interop: {line} could not be installed: {why}", file=sys.stderr)
 
 
 def plain(value):
@@ -61,10 +75,10 @@ def plain(value):
     return value
 
 
-def digest(table):
+def digest(read):
     """Rows and a checksum over all of their values, whatever their order."""
     rows = []
-    for row in table.select(COLUMNS).to_pylist():
+    for row in read.select(COLUMNS).to_pylist():
         if isinstance(row["date"], str):
             row["date"] = datetime.date.fromisoformat(row["date"])
         row["service"] = int(row["service"])
@@ -84,60 +98,88 @@ def by_query(program, lake):
     return pyarrow.parquet.read_table(out)
 
 
-def by_deltalake(table):
+def by_deltalake(path):
     import deltalake
     import pyarrow
 
-    return pyarrow.table(deltalake.DeltaTable(table).to_pyarrow_table())
+    return pyarrow.table(deltalake.DeltaTable(path).to_pyarrow_table())
 
 
-def by_pyarrow(table):
+def by_pyarrow(path):
     import pyarrow.dataset
 
-    return pyarrow.dataset.dataset(table, partitioning="hive").to_table()
+    return pyarrow.dataset.dataset(path, partitioning="hive").to_table()
 
 
-def by_pandas(table):
+def by_pandas(path):
     import pandas
     import pyarrow
 
-    return pyarrow.Table.from_pandas(pandas.read_parquet(table, dtype_backend="pyarrow"), preserve_index=False)
+    return pyarrow.Table.from_pandas(pandas.read_parquet(path, dtype_backend="pyarrow"), preserve_index=False)
 
 
-def by_polars(table):
+def by_polars(path):
     import polars
 
-    return polars.scan_parquet(table + "/*/*/*.parquet", hive_partitioning=True).collect().to_arrow()
+    return polars.scan_parquet(path + "/*/*/*.parquet", hive_partitioning=True).collect().to_arrow()
 
 
-def by_polars_delta(table):
+def by_polars_delta(path):
     import polars
 
-    return polars.read_delta(table).to_arrow()
+    return polars.read_delta(path).to_arrow()
 
 
-def by_duckdb(table):
+def by_duckdb(path):
     import duckdb
 
     con = duckdb.connect()
     con.execute("set TimeZone = 'UTC'")
-    return con.sql(f"select * from read_parquet('{table}/*/*/*.parquet', hive_partitioning = true)").to_arrow_table()
+    return con.sql(f"select * from read_parquet('{path}/*/*/*.parquet', hive_partitioning = true)").to_arrow_table()
 
 
-READERS = [
-    ("deltalake", ["deltalake", "pyarrow"], by_deltalake),
+def by_duckdb_connected(sql):
+    import duckdb
+
+    con = duckdb.connect()
+    con.execute(pathlib.Path(sql).read_text(encoding="utf-8"))
+    return con.sql("select * from activities").to_arrow_table()
+
+
+def by_duckdb_command(sql):
+    """The stock command line, as its package brings it."""
+    import pyarrow.parquet
+
+    program = pathlib.Path(sys.executable).parent / "duckdb"
+    out = pathlib.Path(sql).with_suffix(".parquet")
+    out.unlink(missing_ok=True)
+    subprocess.run([program, "-init", sql, "-c", f"copy (from activities) to '{out}'"], check=True, capture_output=True, text=True)
+    return pyarrow.parquet.read_table(out)
+
+
+# Who reads the directory as it lies, and so a copy as well.
+DIRECTORY_READERS = [
     ("pyarrow", ["pyarrow"], by_pyarrow),
     ("pandas", ["pandas", "pyarrow"], by_pandas),
     ("polars", ["polars", "pyarrow"], by_polars),
-    ("polars (Delta)", ["polars", "deltalake", "pyarrow"], by_polars_delta),
     ("duckdb", ["duckdb", "pyarrow"], by_duckdb),
+]
+# Who reads the log.
+DELTA_READERS = [
+    ("deltalake", ["deltalake", "pyarrow"], by_deltalake),
+    ("polars (Delta)", ["polars", "deltalake", "pyarrow"], by_polars_delta),
+]
+# Who reads what `mdcalake connect` writes.
+CONNECTED_READERS = [
+    ("duckdb (connect)", ["duckdb", "pyarrow"], by_duckdb_connected),
+    ("duckdb CLI (connect)", ["duckdb-cli", "pyarrow"], by_duckdb_command),
 ]
 
 
 def packages_at_hand():
     """The versions of what could be installed."""
     found = {}
-    for name in ("deltalake", "duckdb", "pandas", "polars", "pyarrow"):
+    for name in ("deltalake", "duckdb", "duckdb-cli", "pandas", "polars", "pyarrow"):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -145,32 +187,76 @@ def packages_at_hand():
     return found
 
 
-def compare(program, lake, stage):
+class Comparison:
+    """One stage: what query sees, and what others see of the same."""
+
+    def __init__(self, program, lake, rows, stage):
+        self.program, self.lake, self.have = program, lake, packages_at_hand()
+        self.report = table.Table(rows, stage)
+        if "pyarrow" not in self.have:
+            self.report.passed_over("all readers", "pyarrow could not be installed, and without it nothing can be compared")
+            return
+        self.report.query(*digest(by_query(program, lake)))
+
+    def hold(self, readers, where):
+        for name, packages, read in readers if "pyarrow" in self.have else []:
+            missing = [p for p in packages if p not in self.have]
+            if missing:
+                self.report.passed_over(name, f"{', '.join(missing)} could not be installed")
+                continue
+            version = self.have[packages[0]]
+            try:
+                got = digest(read(where))
+            except Exception as error:  # a reader that fails is a finding, whatever it raises
+                self.report.failed(name, version, error)
+                continue
+            self.report.add(name, version, *got)
+
+
+def compare(program, lake, rows, stage):
     """Holds each reader against query; the lake is at rest."""
-    have = packages_at_hand()
-    if "pyarrow" not in have:
-        print("interop: without pyarrow nothing can be compared; passed over")
-        return 0
-    want = digest(by_query(program, lake))
-    print(f"-- {stage}")
-    print(f"{'reader':<16} {'version':<10} {'rows':>8}  {'checksum':<16}  equal")
-    print(f"{'query':<16} {'':<10} {want[0]:>8}  {want[1]}  -")
-    failed = 0
-    for name, packages, read in READERS:
-        missing = [p for p in packages if p not in have]
-        if missing:
-            print(f"{name:<16} passed over: {', '.join(missing)} could not be installed")
-            continue
-        version = have[packages[0]]
-        try:
-            got = digest(read(lake + "/activities"))
-        except Exception as error:  # a reader that fails is a finding, whatever it raises
-            print(f"{name:<16} {version:<10} failed: {type(error).__name__}: {error}")
-            failed += 1
-            continue
-        print(f"{name:<16} {version:<10} {got[0]:>8}  {got[1]}  {'yes' if got == want else 'NO'}")
-        failed += got != want
-    return 1 if failed else 0
+    sql = str(pathlib.Path(lake).parent / "connect.sql")
+    subprocess.run([program, "connect", "--lake", lake, "--out", sql], check=True)
+    comparison = Comparison(program, lake, rows, stage)
+    comparison.hold(DELTA_READERS, lake + "/activities")
+    comparison.hold(DIRECTORY_READERS, lake + "/activities")
+    comparison.hold(CONNECTED_READERS, sql)
+
+
+def copies(program, lake, rows):
+    """The same of what `mdcalake export` writes."""
+    work = pathlib.Path(lake).parent
+    export = [program, "export", "--lake", lake, "--quiet", "--out"]
+    comparison = Comparison(program, lake, rows, "an export")
+    subprocess.run([*export, str(work / "copy")], check=True)
+    comparison.hold(DIRECTORY_READERS, str(work / "copy"))
+    subprocess.run([*export, str(work / "copy.parquet")], check=True)
+    comparison.hold([("pyarrow (one file)", ["pyarrow"], by_file)], work / "copy.parquet")
+    subprocess.run([*export, str(work / "timeline.jsonl"), "-o", "timesketch"], check=True)
+    check_timeline(work / "timeline.jsonl", comparison)
+
+
+def by_file(path):
+    import pyarrow.parquet
+
+    return pyarrow.parquet.read_table(path)
+
+
+def check_timeline(path, comparison):
+    """Reads events as Timesketch's importer does, by its documented rules."""
+    ids = set()
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            event = json.loads(line)
+            for field in ("message", "datetime", "timestamp_desc"):
+                if not isinstance(event[field], str) or not event[field]:
+                    raise ValueError(f"an event has no {field}")
+            if event["timestamp"] != plain(datetime.datetime.fromisoformat(event["datetime"])):
+                raise ValueError("timestamp is not datetime in microseconds")
+            ids.add(event["activity_id"])
+    if comparison.report.want and len(ids) != comparison.report.want[0]:
+        raise ValueError(f"{len(ids)} events of {comparison.report.want[0]} activities")
+    print(f"  timeline: {len(ids)} events, as Timesketch wants them")
 
 
 def running(pid):
@@ -195,16 +281,16 @@ def beside(lake, pid):
     import deltalake
     import pyarrow.compute
 
-    table = lake + "/activities"
-    while running(pid) and not os.path.isdir(table + "/_delta_log"):
+    path = lake + "/activities"
+    while running(pid) and not os.path.isdir(path + "/_delta_log"):
         time.sleep(0.02)
     answers = errors = 0
     versions = set()
     while running(pid) and answers < 10_000:
         try:
-            opened = deltalake.DeltaTable(table)
+            opened = deltalake.DeltaTable(path)
             version = opened.version()
-            rows = sum(json.loads(a["add"]["stats"])["numRecords"] for a in adds(table, version))
+            rows = sum(json.loads(a["add"]["stats"])["numRecords"] for a in adds(path, version))
             ids = opened.to_pyarrow_table(columns=["activity_id"])["activity_id"]
         except Exception as error:
             last = f"{type(error).__name__}: {error}"
@@ -222,11 +308,11 @@ def beside(lake, pid):
     return 0 if answers else 1
 
 
-def adds(table, version):
+def adds(path, version):
     """The files of a version, folded from the entries by the protocol's rule."""
     files = {}
     for n in range(version + 1):
-        with open(f"{table}/_delta_log/{n:020}.json", encoding="utf-8") as entry:
+        with open(f"{path}/_delta_log/{n:020}.json", encoding="utf-8") as entry:
             for line in entry:
                 action = json.loads(line)
                 if "add" in action:
@@ -241,6 +327,8 @@ if __name__ == "__main__":
     if verb == "install":
         install(*arguments)
     elif verb == "compare":
-        sys.exit(compare(*arguments))
+        compare(*arguments)
+    elif verb == "copies":
+        copies(*arguments)
     else:
         sys.exit(beside(arguments[0], int(arguments[1])))
