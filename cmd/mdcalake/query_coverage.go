@@ -66,7 +66,7 @@ func holeText(h store.Hole) string {
 	case h.Since.IsZero():
 		b.WriteString("before " + shortTime(h.Until))
 	default:
-		b.WriteString(shortTime(h.Since) + " .. " + shortTime(h.Until))
+		b.WriteString(stretchText(h.Since, h.Until))
 	}
 	b.WriteString(" " + h.State)
 	if h.Reason != "" {
@@ -78,10 +78,24 @@ func holeText(h store.Hole) string {
 	return b.String()
 }
 
+// stretchText is a stretch of time in whole seconds, outwards; what is zero or the
+// same again is left out. `mdcalake coverage` has it to the millisecond.
+func stretchText(since, until time.Time) string {
+	since = since.UTC().Truncate(time.Second)
+	if end := until.UTC().Truncate(time.Second); end.Before(until) {
+		until = end.Add(time.Second)
+	}
+	first, last := shortTime(since), shortTime(until)
+	if strings.Contains(first, "T") && strings.HasPrefix(last, since.Format(time.DateOnly)+"T") {
+		last = until.UTC().Format("15:04:05Z")
+	}
+	return first + " .. " + last
+}
+
 // shortTime leaves out what is zero.
 func shortTime(t time.Time) string {
 	if t = t.UTC(); t.Equal(t.Truncate(24 * time.Hour)) {
 		return t.Format(time.DateOnly)
 	}
-	return t.Format(time.RFC3339Nano)
+	return t.Format(time.RFC3339)
 }
