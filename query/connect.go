@@ -71,7 +71,7 @@ func WriteConnection(w io.Writer, c Connection) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(b, "\n-- %s: %s\n%s;\n", t.name, aboutTables[t.name], view)
+		fmt.Fprintf(b, "\n-- %s: %s\n%s;\n", t.name, tableMeanings[t.name], view)
 	}
 	for _, t := range memoryTables {
 		if t.schema == privateSchema {
@@ -81,9 +81,9 @@ func WriteConnection(w io.Writer, c Connection) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(b, "\n-- %s: %s\nCREATE OR REPLACE TABLE %s AS %s;\n", t.name, aboutTables[t.name], quoteName(t.name), rows)
+		fmt.Fprintf(b, "\n-- %s: %s\nCREATE OR REPLACE TABLE %s AS %s;\n", t.name, tableMeanings[t.name], quoteName(t.name), rows)
 	}
-	fmt.Fprintf(b, "\n-- %s: %s\n%s", cloudAppEvents, aboutTables[cloudAppEvents], orReplace(createCloudAppEvents()))
+	fmt.Fprintf(b, "\n-- %s: %s\n%s", cloudAppEvents, tableMeanings[cloudAppEvents], orReplace(createCloudAppEvents()))
 	return b.Flush()
 }
 

@@ -66,15 +66,6 @@ const (
 	exampleCount = 3
 )
 
-var tableMeanings = map[string]string{
-	"activities":   "one row an activity: its current payload",
-	"revisions":    "payloads of activities that are not current",
-	"quarantine":   "records that could not be lifted",
-	"runs":         "one row for each invocation of a verb that writes",
-	"coverage":     "what was asked for, and how that ended",
-	cloudAppEvents: "activities under the names of CloudAppEvents, the hunting table of Defender XDR",
-}
-
 // Dictionary tells of the tables of the lake. It reads every column of activities but the
 // widest; of a large lake Since bounds the time that takes.
 func (e *Engine) Dictionary(ctx context.Context, o DictionaryOptions) ([]DictionaryTable, error) {

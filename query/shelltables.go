@@ -7,16 +7,6 @@ import (
 	"mdcalake/store"
 )
 
-// aboutTables are the tables in a few words.
-var aboutTables = map[string]string{
-	"activities":   "one row for each activity",
-	"revisions":    "former versions of records that came again and were different",
-	"quarantine":   "records without a usable id or time, as bytes",
-	"runs":         "each ingest, import and what else wrote here",
-	"coverage":     "what was asked for, when, and how that ended",
-	cloudAppEvents: "activities under the names of Defender's hunting table",
-}
-
 // Tables are the tables of the lake and how many rows they have, for a person.
 // How many they had at an earlier time is not in the log.
 func (e *Engine) Tables() string {
@@ -44,7 +34,7 @@ func (e *Engine) Tables() string {
 		width = max(width, len(numbers[i]))
 	}
 	for i, name := range names {
-		lines[i] = [2]string{name, fmt.Sprintf("%*s  %s", width, numbers[i], aboutTables[name])}
+		lines[i] = [2]string{name, fmt.Sprintf("%*s  %s", width, numbers[i], tableMeanings[name])}
 	}
 	return twoColumns(lines)
 }

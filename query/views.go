@@ -82,6 +82,16 @@ func tableNames() []string {
 	return append(names, cloudAppEvents)
 }
 
+// tableMeanings are the tables in a few words.
+var tableMeanings = map[string]string{
+	"activities":   "one row for each activity: its current payload",
+	"revisions":    "payloads of activities that are not current",
+	"quarantine":   "records that could not be read, as bytes",
+	"runs":         "each ingest, import and whatever else wrote here",
+	"coverage":     "what was asked for, and how that ended",
+	cloudAppEvents: "activities under the names of Defender's hunting table",
+}
+
 // createTables is the SQL that makes the tables and views that a statement
 // sees. The variables must name readable files: CREATE VIEW binds.
 func createTables(q *question, s *store.Snapshot) string {
