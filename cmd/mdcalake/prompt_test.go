@@ -208,7 +208,7 @@ func TestThePromptAnswers(t *testing.T) {
 	s.types("select user_name, count(*) as n\r")
 	s.types("from activities where user_name < 'user2' group by 1\r")
 	s.types("order by 1;\r")
-	s.sees("user1@contoso.example  43\n(2 rows)\ncoverage: records may be missing: 2026-03-01 .. 2026-03-01T04:59:01Z imported (see mdcalake coverage)")
+	s.sees("user1@contoso.example  43\n(2 rows)\ncoverage: records may be missing: 2026-03-01 .. 2026-03-01T04:59:01Z imported (see")
 	s.ready()
 	// What is not covered is said once.
 	s.clears()
