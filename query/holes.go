@@ -142,7 +142,6 @@ func (a asked) ofServices(s *store.Snapshot, since, until time.Time) []store.Hol
 			}
 		}
 	}
-	onlyNamed := len(s.Coverage) > 0 && !slices.ContainsFunc(s.Coverage, func(r store.Rectangle) bool { return r.Service == nil })
 	var named []int64
 	for _, c := range coverage[1:] {
 		named = append(named, *c.Service)
@@ -157,7 +156,7 @@ func (a asked) ofServices(s *store.Snapshot, since, until time.Time) []store.Hol
 					add(&service, coverage[0].Stretches)
 				}
 			}
-		} else if !onlyNamed {
+		} else if !s.OnlyNamed() {
 			add(nil, coverage[0].Stretches)
 		}
 	}

@@ -105,17 +105,17 @@ type Hole struct {
 	Stretch
 }
 
-// OnlyNamed says that nothing was ever asked for of all services at once.
-func OnlyNamed(coverage []ServiceCoverage) bool {
-	all := coverage[0].Stretches
-	return len(coverage) > 1 && !slices.ContainsFunc(all, func(s Stretch) bool { return s.State != NeverAsked })
+// OnlyNamed says that services were asked for by name and all at once never,
+// at whatever time.
+func (s *Snapshot) OnlyNamed() bool {
+	return len(s.Coverage) > 0 && !slices.ContainsFunc(s.Coverage, func(r Rectangle) bool { return r.Service == nil })
 }
 
-// Holes are what is not complete in a CoverageByService. Where only some
-// services were ever asked for by name, all others are not listed: there is
-// nothing but a hole.
-func Holes(coverage []ServiceCoverage) []Hole {
-	if OnlyNamed(coverage) {
+// Holes are what is not complete in a CoverageByService of the snapshot. Where
+// only some services were ever asked for by name, all others are not listed:
+// there is nothing but a hole.
+func (s *Snapshot) Holes(coverage []ServiceCoverage) []Hole {
+	if s.OnlyNamed() {
 		coverage = coverage[1:]
 	}
 	var holes []Hole

@@ -158,13 +158,17 @@ func TestHolesNameWhatIsNotComplete(t *testing.T) {
 	}
 	s := &store.Snapshot{Coverage: []store.Rectangle{complete(nil, at(1, 0), at(2, 0)), complete(&mail, at(2, 0), at(3, 0))}}
 	want := []store.Hole{{Stretch: store.Stretch{Since: at(2, 0), Until: at(3, 0), State: "never asked"}}}
-	if diff := cmp.Diff(want, store.Holes(s.CoverageByService(time.Time{}, time.Time{}))); diff != "" {
+	if diff := cmp.Diff(want, s.Holes(s.CoverageByService(time.Time{}, time.Time{}))); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	// Also where only one was asked for in the time that is looked at.
+	if diff := cmp.Diff(want, s.Holes(s.CoverageByService(at(2, 0), at(3, 0)))); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	s = &store.Snapshot{Coverage: []store.Rectangle{complete(&mail, at(1, 0), at(3, 0)), complete(&chat, at(1, 0), at(2, 0))}}
 	coverage := s.CoverageByService(time.Time{}, time.Time{})
 	want = []store.Hole{{Service: &chat, Stretch: store.Stretch{Since: at(2, 0), Until: at(3, 0), State: "never asked"}}}
-	if diff := cmp.Diff(want, store.Holes(coverage)); diff != "" || !store.OnlyNamed(coverage) {
+	if diff := cmp.Diff(want, s.Holes(coverage)); diff != "" || !s.OnlyNamed() {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }

@@ -71,9 +71,9 @@ func runCoverage(ctx *cli.Context, c console) error {
 	}
 	columns := s.CoverageByService(span[0], span[1])
 	if format == "json" {
-		return coverageJSON(c.out, columns, span[0], span[1])
+		return coverageJSON(c.out, s, columns, span[0], span[1])
 	}
-	return drawCoverage(c.out, columns, span[0], span[1])
+	return drawCoverage(c.out, s, columns, span[0], span[1])
 }
 
 // columnName is the name of a service, or of all of them.
@@ -84,7 +84,7 @@ func columnName(c store.ServiceCoverage) string {
 	return strconv.FormatInt(*c.Service, 10)
 }
 
-func coverageJSON(w io.Writer, columns []store.ServiceCoverage, since, until time.Time) error {
+func coverageJSON(w io.Writer, s *store.Snapshot, columns []store.ServiceCoverage, since, until time.Time) error {
 	for i := range columns {
 		if columns[i].Stretches == nil {
 			columns[i].Stretches = []store.Stretch{}
@@ -96,7 +96,7 @@ func coverageJSON(w io.Writer, columns []store.ServiceCoverage, since, until tim
 		OnlyNamed bool                    `json:"only_named"` // of all other services nothing is known
 		Services  []store.ServiceCoverage `json:"services"`
 		Holes     []store.Hole            `json:"holes"`
-	}{since, until, store.OnlyNamed(columns), columns, append([]store.Hole{}, store.Holes(columns)...)})
+	}{since, until, s.OnlyNamed(), columns, append([]store.Hole{}, s.Holes(columns)...)})
 }
 
 func writeJSON(w io.Writer, v any) error {
@@ -107,7 +107,7 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 // drawCoverage prints days down and services across, then each hole.
-func drawCoverage(w io.Writer, columns []store.ServiceCoverage, since, until time.Time) error {
+func drawCoverage(w io.Writer, s *store.Snapshot, columns []store.ServiceCoverage, since, until time.Time) error {
 	var b strings.Builder
 	if since.IsZero() {
 		b.WriteString("nothing was asked for yet\n")
@@ -138,7 +138,7 @@ func drawCoverage(w io.Writer, columns []store.ServiceCoverage, since, until tim
 		day = day.Add(24 * time.Hour)
 	}
 	b.WriteString("\n")
-	writeHoles(&b, columns)
+	writeHoles(&b, s, columns)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -165,11 +165,11 @@ func dayStates(stretches []store.Stretch, since, until time.Time) []string {
 }
 
 // writeHoles lists what is not complete.
-func writeHoles(b *strings.Builder, columns []store.ServiceCoverage) {
-	if store.OnlyNamed(columns) {
+func writeHoles(b *strings.Builder, s *store.Snapshot, columns []store.ServiceCoverage) {
+	if s.OnlyNamed() {
 		b.WriteString("only these services were ever asked for; of all others nothing is known\n")
 	}
-	holes := store.Holes(columns)
+	holes := s.Holes(columns)
 	for _, h := range holes {
 		of := "all services"
 		switch {

@@ -137,8 +137,8 @@ func statusOf(s *store.Status, now time.Time, runs int) *lakeStatus {
 		out.Adoptions = append(out.Adoptions, adoptionStatus{a.Version, a})
 	}
 	coverage := snapshot.CoverageByService(out.HolesSince, now)
-	out.OnlyNamed = store.OnlyNamed(coverage)
-	out.Holes = append([]store.Hole{}, store.Holes(coverage)...)
+	out.OnlyNamed = snapshot.OnlyNamed()
+	out.Holes = append([]store.Hole{}, snapshot.Holes(coverage)...)
 	for i := len(snapshot.Runs) - 1; i >= 0 && len(out.Runs) < runs; i-- {
 		out.Runs = append(out.Runs, snapshot.Runs[i])
 	}
