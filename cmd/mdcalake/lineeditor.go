@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -29,8 +30,10 @@ import (
 //     that does not answer, and loses the keys that come together with an answer;
 //     when it does not ask, it is lost at the bottom of the screen; ~/.inputrc may
 //     switch off what we need; a lone Escape eats the next key; it counts a word
-//     in bytes. Of a character that is joined from several, typed and not pasted,
-//     only the first part comes.
+//     in bytes; of a character that is joined from several, typed and not pasted,
+//     it takes the first part alone, and puts what is without a width behind the
+//     cursor. Bytes that are no UTF-8 it drops, and so it does with a character that
+//     lies across the 1,024th byte of what comes at once and is no paste.
 //   - knz/bubbline lost whatever was pasted behind the first finished
 //     statement, always has a line of help below, and has stood still since 2023.
 type lineEditor struct {
@@ -76,6 +79,7 @@ func newLineEditor(c console, h *history, complete func(entry string, cursor int
 			return nil, fmt.Errorf("set up the line editor: %s: %w", name, err)
 		}
 	}
+	insertWhole(rl)
 	for _, keymap := range []string{"emacs", "emacs-standard", "vi-insert"} {
 		binds := rl.Config.Binds[keymap]
 		if binds == nil {
@@ -114,6 +118,26 @@ func newLineEditor(c console, h *history, complete func(entry string, cursor int
 	e := &lineEditor{shell: rl, fd: int(in.Fd()), out: c.out}
 	rl.Prompt.Primary(func() string { e.makeRoom(); return primaryPrompt })
 	return e, nil
+}
+
+// insertWhole lets the library insert a character as it was typed, with all that
+// it is joined from: a name that is asked for must be the name that was meant.
+func insertWhole(rl *readline.Shell) {
+	insert, accept := rl.Keymap.Commands()["self-insert"], rl.Keymap.Commands()["accept-line"]
+	rl.Keymap.Register(map[string]func(){"self-insert": func() {
+		keys := slices.Clone(rl.Keys.Caller())
+		if len(keys) > 1 && keys[0] == '\r' { // with a line feed it comes as one
+			accept()
+			return
+		}
+		length, at := rl.Line().Len(), rl.Cursor().Pos()
+		insert() // the first part
+		if len(keys) == 0 || rl.Line().Len() != length+1 {
+			return
+		}
+		rl.Cursor().Set(at + 1)
+		rl.Cursor().InsertAt(keys[1:]...)
+	}})
 }
 
 // makeRoom scrolls the screen so far that the entry fits, and one row below it:

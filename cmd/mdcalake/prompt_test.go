@@ -295,6 +295,32 @@ func TestThePromptAnswers(t *testing.T) {
 	s.leaves(exitDone)
 }
 
+// A name that is asked for is the name that was typed: marks that join others,
+// and characters without a width.
+func TestThePromptTakesTextAsItIs(t *testing.T) {
+	t.Parallel()
+	s := sit(t, promptLake(t, 3), []string{"LANG=C.UTF-8"})
+	s.ready()
+	s.asks(".mode csv", "")
+	for _, text := range []string{"e\u0301x", "a\u200db", "नमस्ते", "日本", "اَلْعَرَبِيَّة", "x\u202ey"} {
+		for _, split := range []bool{false, true} {
+			s.clears()
+			want := fmt.Sprintf("%X", text)
+			if split {
+				for _, b := range []byte("select hex('" + text + "');\r") {
+					s.types(string([]byte{b}))
+				}
+			} else {
+				s.types("select hex('" + text + "');\r")
+			}
+			s.sees("\n" + want + "\n")
+			s.ready()
+		}
+	}
+	s.types("\x04")
+	s.leaves(exitDone)
+}
+
 func TestThePromptShowsLongAnswersInThePager(t *testing.T) {
 	t.Parallel()
 	dir := promptLake(t, 300)
