@@ -60,7 +60,7 @@ var eventColumns = []eventColumn{
 	{"ISP", "VARCHAR", "isp", "isp"},
 	{"UserAgent", "VARCHAR", "user_agent", "user_agent"},
 	{"ActivityType", "VARCHAR", "upper(activity_kind[1]) || activity_kind[2:]", "activity_kind, as the hunting table spells it: Basic"},
-	{"ActivityObjects", "JSON", "CASE WHEN objects IS NOT NULL THEN to_json(list_transform(objects, lambda o: json_merge_patch('{}', json_object('Type', " + objectTypeWord + ", 'Role', " + objectRoleWord +
+	{"ActivityObjects", "JSON", "CASE WHEN objects IS NOT NULL THEN to_json(list_transform(objects, lambda o: system.main.json_merge_patch('{}', json_object('Type', " + objectTypeWord + ", 'Role', " + objectRoleWord +
 		", 'ServiceObjectType', o.service_object_type, 'Name', o.name, 'Id', o.id, 'Value', o.value, 'ApplicationId', o.app_id, 'ApplicationInstance', o.instance_id)))) END", "objects; words for codes are inferred, and a code that is not known stays a number"},
 	{"ObjectName", "VARCHAR", "coalesce(" + targetObject + ".name, object_id)", "objects: name of the first target object, else object_id"},
 	{"ObjectType", "VARCHAR", "coalesce(raw_text(raw, '$.rawDataJson.ItemType'), list_transform(list_filter(objects, lambda o: o.role = 1), lambda o: " + objectTypeWord + ")[1])", "raw: rawDataJson.ItemType (File, Folder), else objects: type of the first target object"},
@@ -74,7 +74,7 @@ var eventColumns = []eventColumn{
 	{"UserAgentTags", "JSON", "CASE WHEN user_agent_tags IS NOT NULL THEN to_json(list_transform(user_agent_tags, lambda t: CASE t WHEN '000000000000000000000000' THEN 'Native client' WHEN '000000010000000000000000' THEN 'Outdated browser'" +
 		" WHEN '000000020000000000000000' THEN 'Outdated operating system' WHEN '0000002b0000000000000000' THEN 'Robot' ELSE t END)) END", "user_agent_tags in words; a tag that is not known stays an id"},
 	{"RawEventData", "JSON", "coalesce(json_extract(raw, '$.rawDataJson'), json_extract(raw, '$.rawJson'))", "raw: rawDataJson, the record of the source"},
-	{"AdditionalFields", "JSON", "json_merge_patch('{}', json_object('IsSatelliteProvider', json_extract(raw, '$.location.isSatelliteProvider')))", "raw: location.isSatelliteProvider; whatever else the hunting table has there is in no record"},
+	{"AdditionalFields", "JSON", "system.main.json_merge_patch('{}', json_object('IsSatelliteProvider', json_extract(raw, '$.location.isSatelliteProvider')))", "raw: location.isSatelliteProvider; whatever else the hunting table has there is in no record"},
 	{"LastSeenForUser", "JSON", "", "NULL: Defender computes it from its own history; the lake has activities to compute it from"},
 	{"UncommonForUser", "JSON", "", "NULL: Defender computes it from its own history; the lake has activities to compute it from"},
 	{"AuditSource", "VARCHAR", "CASE source WHEN 0 THEN 'Defender for Cloud Apps access control' WHEN 1 THEN 'Defender for Cloud Apps session control' WHEN 2 THEN 'Defender for Cloud Apps app connector' END", "source in words; NULL for feeds that the hunting table does not name"},

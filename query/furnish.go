@@ -13,7 +13,7 @@ import (
 // furnish gives the instance its tables, empty as yet where they are files. A
 // statement that names none pays for none.
 func (e *Engine) furnish(ctx context.Context, in *instance, q *question) error {
-	if err := in.exec(ctx, createMacros); err != nil {
+	if err := in.exec(ctx, createShields+createMacros); err != nil {
 		return fmt.Errorf("make the functions of the lake: %w", err)
 	}
 	if err := registerFunctions(in); err != nil {

@@ -50,7 +50,9 @@ var (
 	// openDuckDB are the views of DuckDB's own that say what there is in the
 	// lake; others tell of logs, settings and secrets.
 	openDuckDB = []string{"duckdb_columns", "duckdb_constraints", "duckdb_databases", "duckdb_indexes", "duckdb_schemas", "duckdb_tables", "duckdb_types", "duckdb_views"}
-	openShows  = []string{"tables", "databases", "schemas", "variables", "__show_tables_expanded"}
+	// openSettings are those that a statement's own meaning depends on.
+	openSettings = []string{"timezone", "calendar"}
+	openShows    = []string{"tables", "databases", "schemas", "__show_tables_expanded"}
 )
 
 // treeFacts are what is known of a statement from its tree.
@@ -117,6 +119,15 @@ func (f *treeFacts) checkNode(n map[string]any) *badTree {
 		if why, denied := deniedFunctions[name]; denied {
 			return &badTree{place(n), fmt.Sprintf("the function %s is not open to queries: it %s", name, why), "leave it out"}
 		}
+		if name == "current_setting" {
+			children, _ := n["children"].([]any)
+			if len(children) != 1 || !slices.Contains(openSettings, strings.ToLower(constantText(children[0]))) {
+				return &badTree{place(n), "a setting is not open to queries: some hold paths of this machine", "ask for " + strings.Join(openSettings, " or ")}
+			}
+		}
+		if schema, _ := n["schema"].(string); schema != "" && slices.Contains(shielded, name) {
+			return &badTree{place(n), fmt.Sprintf("the function %s is open to queries without a schema before its name", name), "write " + name + "(...)"}
+		}
 		if name == ipInName {
 			if bad := checkRanges(n); bad != nil {
 				return bad
@@ -151,7 +162,7 @@ func (f *treeFacts) checkTable(n map[string]any) *badTree {
 		return bad
 	}
 	name = strings.ToLower(name)
-	if strings.HasPrefix(name, "duckdb_") && !slices.Contains(openDuckDB, name) {
+	if strings.HasPrefix(name, "duckdb_") && !slices.Contains(openDuckDB, name) || name == "pg_settings" {
 		return &badTree{place(n), fmt.Sprintf("the table %s is not open to queries", name), "the tables are " + strings.Join(tableNames(), ", ")}
 	}
 	f.tables[name] = true

@@ -413,7 +413,8 @@ func TestThePromptReadsAndWritesFiles(t *testing.T) {
 	s.asks(".output out.parquet")
 	s.asks("select 1 as x;", "-- 1 row")
 	s.asks("select 1 as x;", "holds an answer already")
-	s.asks(".exit")
+	s.types(".exit\r")
+	s.leaves(exitDone)
 	if got := readFile(t, filepath.Join(dir, "out.parquet")); !strings.HasPrefix(got, "PAR1") {
 		t.Errorf("no Parquet: %.20q", got)
 	}
