@@ -2,7 +2,9 @@ package query
 
 import (
 	"bufio"
+	"bytes"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	bindings "github.com/duckdb/duckdb-go-bindings"
@@ -103,10 +105,12 @@ func (c *csvWriter) end(Result) error { return nil }
 func (c *csvWriter) count() int64 { return c.neutralised }
 
 // isFormula says whether a spreadsheet would run a text: it takes one that
-// begins with = + - or @ for a formula, also behind a tab or a line end, and a
-// formula may fetch and run things.
+// begins with = + - or @ for a formula, in their wide forms too, also behind a
+// tab or a line end and behind what has no width, and a formula may fetch and run
+// things. A byte order mark at the begin of a file would be taken for the file's.
 func isFormula(cell []byte) bool {
-	return len(cell) > 0 && strings.IndexByte("=+-@\t\r\n", cell[0]) >= 0
+	first, _ := utf8.DecodeRune(bytes.TrimLeft(cell, "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060"))
+	return bytes.HasPrefix(cell, []byte("\ufeff")) || strings.ContainsRune("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20", first)
 }
 
 // free says whether a value of the type is text that anybody may have chosen.

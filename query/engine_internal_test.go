@@ -87,7 +87,7 @@ func TestBindEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	_, err := e.Bind(ctx, "SELECT length(repeat('x', 300_000_000)) + $n", []Parameter{{Name: "n", Value: "5"}})
+	_, _, err := e.Bind(ctx, "SELECT length(repeat('x', 300_000_000)) + $n", []Parameter{{Name: "n", Value: "5"}})
 	var qe *Error
 	if !errors.As(err, &qe) || qe.Kind != Cancelled {
 		t.Errorf("error is %v", err)

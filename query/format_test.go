@@ -138,6 +138,8 @@ func TestCSV(t *testing.T) {
 		{"the header alone", "SELECT 1 AS a, 2 AS b WHERE false", query.WriteOptions{}, "a,b\n", 0},
 		{"nothing at all", "SELECT 1 AS a WHERE false", query.WriteOptions{NoHeader: true}, "", 0},
 		{"formulas", formulas, query.WriteOptions{}, "'=head\n'=1+1\n'+4512345\n'-x\n'@sum\n'\tx\n\"'\rx\"\na=b\n\"\"\"=x\"\"\"\n\"\"\n", 7},
+		{"formulas behind what is not seen, and wide ones", "SELECT chr(65279) || '=1' UNION ALL SELECT chr(8203) || '@a' UNION ALL SELECT chr(65309) || '1' UNION ALL SELECT chr(65279) || 'x' UNION ALL SELECT chr(8203) || 'x'",
+			query.WriteOptions{NoHeader: true}, "'\ufeff=1\n'\u200b@a\n'\uff1d1\n'\ufeffx\n\u200bx\n", 4},
 		{"formulas as they are", formulas, query.WriteOptions{RawCSV: true, NoHeader: true}, "=1+1\n+4512345\n-x\n@sum\n\tx\n\"\rx\"\na=b\n\"\"\"=x\"\"\"\n\"\"\n", 0},
 		{"numbers are no formulas", "SELECT -1 AS a, -1.5::DOUBLE AS b", query.WriteOptions{NoHeader: true}, "-1,-1.5\n", 0},
 		{"on a terminal", `SELECT E'\x1b[2Jx' AS a`, query.WriteOptions{NoHeader: true, Terminal: true}, "\\u{1b}[2Jx\n", 0},

@@ -59,9 +59,12 @@ func parameterName(sql string, t token) (name string, ok bool) {
 // text is what it looks like: a number, true or false, a date, a time
 // (RFC 3339), an interval (7 days).
 //
+// Of those that look like something else and are text all the same, since no
+// place tells and as text they fit, asText has the names: '10' < '9'.
+//
 // A parameter without a value is an *Error; values that the statement does not
 // ask for are left out.
-func (e *Engine) Bind(ctx context.Context, sql string, given []Parameter) (string, error) {
+func (e *Engine) Bind(ctx context.Context, sql string, given []Parameter) (bound string, asText []string, err error) {
 	values := map[string]string{}
 	for _, p := range given {
 		values[strings.ToLower(p.Name)] = p.Value
@@ -75,22 +78,22 @@ func (e *Engine) Bind(ctx context.Context, sql string, given []Parameter) (strin
 		value, ok := values[name]
 		switch {
 		case name == "":
-			return "", &Error{Kind: Names, SQL: sql, Position: t.start, Message: "a parameter has no name here", Hint: "write $name, and give its value with -p name=VALUE"}
+			return "", nil, &Error{Kind: Names, SQL: sql, Position: t.start, Message: "a parameter has no name here", Hint: "write $name, and give its value with -p name=VALUE"}
 		case !ok:
 			e := &Error{Kind: Names, SQL: sql, Position: t.start, Message: fmt.Sprintf("parameter $%s has no value", name), Candidates: nearestNames(name, given)}
 			if len(e.Candidates) == 0 {
 				e.Hint = fmt.Sprintf("give it one with -p %s=VALUE, or .param %s VALUE in a prompt", name, name)
 			}
-			return "", e
+			return "", nil, e
 		case strings.IndexByte(value, 0) >= 0 || !utf8.ValidString(value):
-			return "", &Error{Kind: Names, SQL: sql, Position: t.start, Message: fmt.Sprintf("the value of $%s is no text: it holds a zero byte or is not UTF-8", name), Hint: "compare hexadecimal digits: encode() and hex() make them"}
+			return "", nil, &Error{Kind: Names, SQL: sql, Position: t.start, Message: fmt.Sprintf("the value of $%s is no text: it holds a zero byte or is not UTF-8", name), Hint: "compare hexadecimal digits: encode() and hex() make them"}
 		}
 		if looksLike(value) != "" && !slices.Contains(used, name) {
 			used = append(used, name)
 		}
 	}
 	if len(used) == 0 {
-		return substitute(sql, values, nil), nil
+		return substitute(sql, values, nil), nil, nil
 	}
 	return e.fitting(ctx, &binding{sql: sql, values: values, names: used})
 }
@@ -161,23 +164,27 @@ func looksLike(value string) string {
 const mostUnclear = 5
 
 // fitting is the form of the statement that fits its places.
-func (e *Engine) fitting(ctx context.Context, b *binding) (string, error) {
+func (e *Engine) fitting(ctx context.Context, b *binding) (string, []string, error) {
 	in, err := e.takeInstance(ctx)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	done := make(chan string, 1)
+	type answer struct {
+		bound  string
+		asText []string
+	}
+	done := make(chan answer, 1)
 	release := in.interruptOn(ctx)
 	go func() {
-		typed := e.typed(ctx, in, b)
+		typed, unclear := e.typed(ctx, in, b)
 		release()
 		in.close()
-		done <- b.with(typed)
+		done <- answer{b.with(typed), slices.DeleteFunc(unclear, func(name string) bool { return slices.Contains(typed, name) })}
 	}()
 	select {
-	case sql := <-done:
+	case a := <-done:
 		if ctx.Err() == nil {
-			return sql, nil
+			return a.bound, a.asText, nil
 		}
 	case <-ctx.Done():
 		select {
@@ -187,15 +194,16 @@ func (e *Engine) fitting(ctx context.Context, b *binding) (string, error) {
 			e.abandoned.Go(func() { defer e.forsaken.Add(-1); <-done })
 		}
 	}
-	return "", cancelled(ctx, b.sql)
+	return "", nil, cancelled(ctx, b.sql)
 }
 
-// typed are the parameters that are to be what they look like. Errors are left
-// to the statement itself, which will have them too.
-func (e *Engine) typed(ctx context.Context, in *instance, b *binding) []string {
+// typed are the parameters that are to be what they look like, and unclear those
+// whose places do not tell. Errors are left to the statement itself, which will
+// have them too.
+func (e *Engine) typed(ctx context.Context, in *instance, b *binding) (typed, unclear []string) {
 	q, err := e.check(ctx, in, b.with(nil))
 	if err != nil || q.before > 0 || e.furnish(ctx, in, q) != nil || in.lock(ctx, e.templatePaths()) != nil {
-		return nil // of a PIVOT that looks for its values a part would run
+		return nil, nil // of a PIVOT that looks for its values a part would run
 	}
 	binds := func(typed []string) bool {
 		// The guard sees each form: another literal is another text.
@@ -211,28 +219,26 @@ func (e *Engine) typed(ctx context.Context, in *instance, b *binding) []string {
 		return true
 	}
 	sure, unclear := in.parameterTypes(ctx, b)
-	if len(unclear) > mostUnclear {
-		unclear = unclear[:mostUnclear]
-	}
+	tried := unclear[:min(len(unclear), mostUnclear)]
 	// All of them as text, with one exception, with two, and so on. A fraction
 	// is a number first: '1.5' * 2 binds, and DuckDB makes 2 * 2 of it.
-	for exceptions := 0; exceptions <= len(unclear); exceptions++ {
-		for set := uint(0); set < 1<<len(unclear); set++ {
+	for exceptions := 0; exceptions <= len(tried); exceptions++ {
+		for set := uint(0); set < 1<<len(tried); set++ {
 			if bits.OnesCount(set) != exceptions {
 				continue
 			}
 			typed := slices.Clone(sure)
-			for i, name := range unclear {
+			for i, name := range tried {
 				if isFraction(b.values[name]) != (set>>i&1 == 1) {
 					typed = append(typed, name)
 				}
 			}
 			if binds(typed) {
-				return typed
+				return typed, unclear
 			}
 		}
 	}
-	return sure
+	return sure, nil
 }
 
 func isFraction(value string) bool {

@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -60,7 +61,7 @@ func TestBind(t *testing.T) {
 				name, value, _ := strings.Cut(p, "=")
 				given = append(given, query.Parameter{Name: name, Value: value})
 			}
-			sql, err := e.Bind(t.Context(), c.sql, given)
+			sql, _, err := e.Bind(t.Context(), c.sql, given)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,7 +79,7 @@ func TestBind(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			name, value, _ := strings.Cut(c.value, "=")
-			_, err := e.Bind(t.Context(), c.sql, []query.Parameter{{Name: name, Value: value}})
+			_, _, err := e.Bind(t.Context(), c.sql, []query.Parameter{{Name: name, Value: value}})
 			var qe *query.Error
 			if !errors.As(err, &qe) || qe.Kind != query.Names || qe.Position != strings.Index(c.sql, c.at) || !strings.Contains(qe.Explain(), c.says) {
 				t.Errorf("%v", err)
@@ -92,12 +93,30 @@ func TestBind(t *testing.T) {
 func TestBindLeavesErrorsToTheStatement(t *testing.T) {
 	e := open(t, newLake(t, t.TempDir(), 1))
 	for _, q := range []string{"SELECT $n + nosuch FROM activities", "SELECT to_days($n, $n)", "SELECT count(*) FROM activities WHERE service = $n AND nosuch", "COPY (SELECT $n) TO 'x'", "SELECT $n FROM read_csv('/etc/passwd')", "SELEC $n"} {
-		sql, err := e.Bind(t.Context(), q, []query.Parameter{{Name: "n", Value: "5"}})
+		sql, _, err := e.Bind(t.Context(), q, []query.Parameter{{Name: "n", Value: "5"}})
 		if err != nil || !strings.Contains(sql, "'5'") {
 			t.Errorf("%s: %s, %v", q, sql, err)
 		}
 		if _, _, err := tryAnswer(t.Context(), e, query.CSV, sql, query.WriteOptions{}); err == nil {
 			t.Errorf("%s: runs", q)
+		}
+	}
+}
+
+func TestBindSaysWhatIsTakenAsText(t *testing.T) {
+	e := open(t, newLake(t, t.TempDir(), 2))
+	for sql, want := range map[string]string{
+		"SELECT $a < $b": "[a b]",
+		"SELECT max(x) FROM (VALUES ($a), ($b)) t(x)":                 "[a b]",
+		"SELECT $a::INT < $b::INT":                                    "[]",
+		"SELECT count(*) FROM activities WHERE user_name = $a":        "[]",
+		"SELECT count(*) FROM activities WHERE service = $a LIMIT $b": "[]",
+		"SELECT $a + $b": "[]",
+		"SELECT $c":      "[]",
+	} {
+		_, asText, err := e.Bind(t.Context(), sql, []query.Parameter{{Name: "a", Value: "10"}, {Name: "b", Value: "9"}, {Name: "c", Value: "x"}})
+		if got := fmt.Sprint(asText); err != nil || got != want {
+			t.Errorf("%s: %s, want %s (%v)", sql, got, want, err)
 		}
 	}
 }

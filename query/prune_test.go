@@ -197,7 +197,7 @@ func comparePruned(t *testing.T, s *store.Snapshot, statements int) {
 func (b *pruneBench) compareBound(sql string, g statementMaker) {
 	b.t.Helper()
 	asking, given := g.withParameters(sql)
-	bound, err := b.e.Bind(b.t.Context(), asking, given)
+	bound, _, err := b.e.Bind(b.t.Context(), asking, given)
 	if err != nil {
 		b.t.Fatalf("%s\n%v\n%v", asking, given, err)
 	}

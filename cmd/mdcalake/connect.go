@@ -60,7 +60,7 @@ func runConnect(ctx *cli.Context, c console) error {
 	}
 	defer out.discard()
 	if err := query.WriteConnection(out.w, connection); err != nil {
-		return fmt.Errorf("write the SQL: %w", err)
+		return out.quietly(fmt.Errorf("write the SQL: %w", err))
 	}
 	if err := out.keep(); err != nil {
 		return err

@@ -20,11 +20,11 @@ type output struct {
 	path     string
 }
 
-// newOutput opens what the person named with a flag; empty is stdout. A place
+// newOutput opens what the person named with a flag; empty and - are stdout. A place
 // in the lake is refused: reading changes nothing there. A link stays one: what
 // it leads to is replaced.
 func newOutput(c console, flag, path, lake string) (*output, error) {
-	if path == "" {
+	if path == "" || path == "-" {
 		o := &output{w: c.out}
 		o.width, o.terminal = terminal(c.out)
 		return o, nil

@@ -30,6 +30,7 @@ type pager struct {
 	open bool // all goes to out
 
 	waited time.Duration // for the person
+	failed error         // how the person's pager ended, if not well
 }
 
 // errPagerLeft: the person has seen enough.
@@ -113,7 +114,7 @@ func (p *pager) close() error {
 		err = nil
 	}
 	began := time.Now()
-	p.wait() // how it ended is its own affair
+	p.failed = p.wait()
 	p.waited += time.Since(began)
 	return err
 }

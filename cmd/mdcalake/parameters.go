@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -45,4 +46,10 @@ func allUsed(given []query.Parameter, sql string) error {
 		return usage(hint, "-p %s: the SQL has no $%s", p.Name, p.Name)
 	}
 	return nil
+}
+
+// asTextNote says which values are compared as texts though they look like
+// something else.
+func asTextNote(names []string) string {
+	return fmt.Sprintf("taken as text, since the place does not tell: $%s; write $%s::DOUBLE, ::DATE or the like where it is none", strings.Join(names, ", $"), names[0])
 }

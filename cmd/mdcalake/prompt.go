@@ -84,7 +84,7 @@ func openPrompt(ctx *cli.Context, c console, format query.Format, given []query.
 	o := promptOptions{
 		lake: ctx.String("lake"), format: format, out: ctx.String("out"), maxRows: shownRows,
 		timeout: ctx.Duration("timeout"), memory: ctx.String("memory-limit"), timer: ctx.Bool("timing"), explain: ctx.Bool("explain"), given: given, asOf: asOf,
-		noHeader: ctx.Bool("no-header"), rawCSV: ctx.Bool("raw-csv"), color: !ctx.Bool("no-color") && c.getenv("NO_COLOR") == "",
+		noHeader: ctx.Bool("no-header"), rawCSV: ctx.Bool("raw-csv"), color: !ctx.Bool("no-color") && c.getenv("NO_COLOR") == "" && !dumb(c.getenv),
 	}
 	if ctx.IsSet("max-rows") {
 		o.maxRows = ctx.Int64("max-rows")

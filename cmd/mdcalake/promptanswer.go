@@ -26,9 +26,12 @@ func (p *prompt) answer(ctx context.Context, sql string) error {
 	if p.o.explain {
 		sql = explanation(sql)
 	}
-	bound, err := p.engine.Bind(ctx, sql, p.shell.Parameters)
+	bound, asText, err := p.engine.Bind(ctx, sql, p.shell.Parameters)
 	if err != nil {
 		return err
+	}
+	if len(asText) > 0 {
+		p.note("%s", asTextNote(asText))
 	}
 	rows, err := p.engine.Query(ctx, bound)
 	var result query.Result
@@ -76,6 +79,9 @@ func (p *prompt) show(ctx context.Context, rows *query.Rows, o query.WriteOption
 		rows.Close() // it must not work on while somebody reads
 	}
 	err = errors.Join(err, w.close())
+	if w.failed != nil && ctx.Err() == nil {
+		p.note("the pager ended badly (%v), and may not have shown the answer; PAGER=cat shows answers without one", w.failed)
+	}
 	cut := result.More || result.Shown < result.Rows
 	if err == nil && cut && p.shell.Mode != query.Table {
 		// A table says so itself.
@@ -97,6 +103,7 @@ func (p *prompt) show(ctx context.Context, rows *query.Rows, o query.WriteOption
 // all.
 type answerFile struct {
 	path    string
+	format  query.Format // as its ending says; 0: .mode's
 	answers int
 	alone   bool // what it holds can have nothing behind it
 }
@@ -119,6 +126,10 @@ func (p *prompt) setOutput(name string) error {
 	o.discard()
 	p.output = &answerFile{path: path}
 	what := "the next answers go to %s"
+	if f, ok := query.FormatOfFile(path); ok {
+		p.output.format = f
+		what += " as " + f.String()
+	}
 	if _, err := os.Stat(path); err == nil {
 		what += ", which the first of them replaces"
 	}
@@ -127,6 +138,9 @@ func (p *prompt) setOutput(name string) error {
 }
 
 func (a *answerFile) write(ctx context.Context, c console, f query.Format, rows *query.Rows, o query.WriteOptions, lake string) (query.Result, error) {
+	if a.format != 0 {
+		f = a.format
+	}
 	alone := f.Binary() || f == query.JSON
 	if a.answers > 0 && (a.alone || alone) {
 		return query.Result{}, &query.CommandError{What: fmt.Sprintf("%s holds an answer already, and %s takes one a file", query.Visible(a.path), f), Hint: "name another file with .output"}

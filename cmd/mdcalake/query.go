@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -138,7 +139,7 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	boundAnswer()
 	ready := time.Now()
-	bound, err := bindAll(run, engine, statements, given)
+	bound, err := bindAll(run, c, engine, statements, given)
 	if err != nil {
 		return err
 	}
@@ -161,8 +162,14 @@ func formatOf(ctx *cli.Context) (query.Format, error) {
 	if err != nil {
 		return 0, usage("choose one of "+strings.Join(query.Formats(), ", "), "output format %q is unknown", ctx.String("output"))
 	}
-	if named, ok := query.FormatOfFile(ctx.String("out")); ok && !ctx.IsSet("output") {
-		format = named
+	if !ctx.IsSet("output") {
+		named, ok := query.FormatOfFile(ctx.String("out"))
+		switch ending := filepath.Ext(ctx.String("out")); {
+		case ok:
+			format = named
+		case ending != "" && ending != ".txt":
+			return 0, usage("say with -o which of "+strings.Join(query.Formats(), ", ")+" is meant", "the ending of --out %q is unknown", ctx.String("out"))
+		}
 	}
 	switch {
 	case ctx.Bool("no-header") && !format.HasHeader():
@@ -175,12 +182,15 @@ func formatOf(ctx *cli.Context) (query.Format, error) {
 
 // bindAll writes the parameters into the statements and lets the guard see
 // every one before the first runs.
-func bindAll(run context.Context, engine *query.Engine, statements []query.Statement, given []query.Parameter) ([]string, error) {
+func bindAll(run context.Context, c console, engine *query.Engine, statements []query.Statement, given []query.Parameter) ([]string, error) {
 	var bound []string
 	for _, s := range statements {
-		sql, err := engine.Bind(run, s.SQL, given)
+		sql, asText, err := engine.Bind(run, s.SQL, given)
 		if err != nil {
 			return nil, err
+		}
+		if len(asText) > 0 {
+			fmt.Fprintln(c.err, asTextNote(asText))
 		}
 		bound = append(bound, sql)
 	}
@@ -231,7 +241,7 @@ func newAsking(ctx *cli.Context, c console, engine *query.Engine, format query.F
 	a := &asking{c: c, engine: engine, format: format, out: out, explain: ctx.Bool("explain"), timing: ctx.Bool("timing"), covered: coverageNote{c: c}}
 	a.options = query.WriteOptions{
 		MaxRows: ctx.Int64("max-rows"), NoHeader: ctx.Bool("no-header"), RawCSV: ctx.Bool("raw-csv"),
-		Width: out.width, Terminal: out.terminal, Color: out.terminal && !ctx.Bool("no-color") && c.getenv("NO_COLOR") == "",
+		Width: out.width, Terminal: out.terminal, Color: out.terminal && !ctx.Bool("no-color") && c.getenv("NO_COLOR") == "" && !dumb(c.getenv),
 	}
 	if out.terminal && format.Drawn() && !ctx.IsSet("max-rows") {
 		a.options.MaxRows = shownRows
