@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -61,29 +60,27 @@ func (of tenant) simulate(t *testing.T) *simulator.Simulator {
 	return s
 }
 
-// importInto makes one file of each day and service.
+// importInto imports it 30 days at a time: a commit ends within a day when 4 GiB
+// have been read, and that day's cells would have two files.
 func (of tenant) importInto(t *testing.T, lake string) {
 	t.Helper()
 	s := of.simulate(t)
-	cmd := command(filepath.Dir(lake), nil, "import", "-", "--lake", lake)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	pipe, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		w := bufio.NewWriterSize(pipe, 1<<20)
-		s.WriteNDJSON(w, time.Time{}, time.Time{}) // the program says what it was given too little of
-		w.Flush()
-		pipe.Close()
-	}()
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("import: %v\n%s", err, stderr.String())
-	}
-	t.Log(stderr.String())
-	if _, errs, code := mdcalake(t, filepath.Dir(lake), nil, "compact", "--lake", lake); code != exitDone {
-		t.Fatal(errs)
+	for since := of.start(); since.Before(questionEnd); since = since.AddDate(0, 0, 30) {
+		cmd := command(filepath.Dir(lake), nil, "import", "-", "--lake", lake)
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		pipe, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			s.WriteNDJSON(pipe, since, since.AddDate(0, 0, 30)) // the program says what it was given too little of
+			pipe.Close()
+		}()
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("import: %v\n%s", err, stderr.String())
+		}
+		t.Log(stderr.String())
 	}
 }
 
