@@ -132,21 +132,20 @@ func (of tenant) isThere(t *testing.T, lake string) (bytes int64) {
 }
 
 // findValues looks for values of the parameters that the lake has: the busiest
-// user of a day, an address and a file that are seen now and then, an activity
-// of many, and the week of the story.
+// user of a day, an address and a file that are seen on a few days, as what is
+// hunted for is, an activity of many, and the week of the story.
 func (of tenant) findValues(t *testing.T, lake string) map[string]string {
 	t.Helper()
 	g := openGlob(t, lake)
 	defer g.close()
-	rarely := strconv.Itoa(of.days / 4)
 	values := map[string]string{
 		"since": of.attack().AddDate(0, 0, -3).Format(time.DateOnly),
 		"until": of.attack().AddDate(0, 0, 4).Format(time.DateOnly),
 	}
 	for names, sql := range map[string]string{
 		"user day": "SELECT user_name, date::VARCHAR FROM activities WHERE user_name IS NOT NULL GROUP BY user_name, date ORDER BY count(*) DESC, date, user_name LIMIT 1",
-		"ip":       "SELECT ip FROM activities WHERE ip IS NOT NULL GROUP BY ip HAVING count(DISTINCT date) BETWEEN 2 AND " + rarely + " ORDER BY count(*) DESC, ip LIMIT 1",
-		"object":   "SELECT object_id FROM activities WHERE object_id IS NOT NULL GROUP BY object_id HAVING count(DISTINCT date) BETWEEN 2 AND " + rarely + " ORDER BY count(*) DESC, object_id LIMIT 1",
+		"ip":       "SELECT ip FROM activities WHERE ip IS NOT NULL GROUP BY ip HAVING count(DISTINCT date) BETWEEN 2 AND 7 ORDER BY count(*) DESC, ip LIMIT 1",
+		"object":   "SELECT object_id FROM activities WHERE object_id IS NOT NULL GROUP BY object_id HAVING count(DISTINCT date) BETWEEN 2 AND 7 ORDER BY count(*) DESC, object_id LIMIT 1",
 		"id":       "SELECT activity_id FROM activities ORDER BY content_hash, activity_id LIMIT 1",
 	} {
 		rows := g.answer(t, sql).rows
