@@ -8,9 +8,10 @@ FUZZTIME    ?= 20s
 RECORDS     ?= 205000
 MEMORY      ?= 50000000
 OUTPUT      ?= 10000000
+QUESTIONS   ?= 5000000
 CHAOS       ?= 100000
 
-.PHONY: build test check race bench fuzz golden truth crash kill kill-long chaos chaos-long memory output-memory lint demo interop interop-spark clean
+.PHONY: build test check race bench fuzz golden truth crash kill kill-long chaos chaos-long memory output-memory questions lint demo interop interop-spark clean
 
 ## build: the two programs, into .build
 build:
@@ -65,6 +66,11 @@ memory:
 output-memory:
 	mkdir -p testdata/results
 	$(GO) test ./cmd/mdcalake -run TestOutputTakesLittleMemory -timeout 6h -v -output.rows=$(OUTPUT) -output.result=$(CURDIR)/testdata/results/output-memory.md
+
+## questions: twelve questions to a year of 20 services, QUESTIONS records (5 million), beside DuckDB over the same files; the result is kept
+questions:
+	mkdir -p testdata/results
+	$(GO) test ./cmd/mdcalake -run TestQuestionsHaveDuckDBsAnswers -timeout 6h -v -questions.records=$(QUESTIONS) -questions.days=365 -questions.services=20 -questions.result=$(CURDIR)/testdata/results/questions.md
 
 ## check: everything that must hold
 check: lint race crash truth kill chaos
