@@ -53,10 +53,12 @@ func newOutput(c console, flag, path, lake string) (*output, error) {
 	if within(dir, lake) {
 		return nil, usage("choose a place outside: reading changes nothing in a lake", "%s %q lies in the lake", flag, path)
 	}
-	f, err := os.CreateTemp(dir, ".mdcalake-out-")
+	sweepOutputs(dir)
+	f, err := os.CreateTemp(dir, outPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("write %q: %w", path, err)
 	}
+	hold(f) // on a file system without locks no sweep gets one either
 	return &output{w: f, file: f, path: abs}, nil
 }
 

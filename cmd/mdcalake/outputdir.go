@@ -11,6 +11,7 @@ import (
 // outputDir is a directory that appears when it is whole.
 type outputDir struct {
 	temp string // what is written to, beside path
+	held *os.File
 	path string
 }
 
@@ -33,11 +34,18 @@ func newOutputDir(flag, path, lake string) (*outputDir, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("write %q: %w", path, err)
 	}
-	temp, err := os.MkdirTemp(parent, ".mdcalake-out-")
+	sweepOutputs(parent)
+	temp, err := os.MkdirTemp(parent, outPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("write %q: %w", path, err)
 	}
-	return &outputDir{temp: temp, path: filepath.Join(parent, filepath.Base(abs))}, nil
+	o := &outputDir{temp: temp, path: filepath.Join(parent, filepath.Base(abs))}
+	if o.held, err = os.Open(temp); err != nil {
+		o.discard()
+		return nil, fmt.Errorf("write %q: %w", path, err)
+	}
+	hold(o.held) // on a file system without locks no sweep gets one either
+	return o, nil
 }
 
 // keep gives the directory its name.
@@ -60,5 +68,8 @@ func (o *outputDir) keep() error {
 func (o *outputDir) discard() {
 	if o.temp != "" {
 		os.RemoveAll(o.temp)
+	}
+	if o.held != nil {
+		o.held.Close()
 	}
 }
