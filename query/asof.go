@@ -29,7 +29,7 @@ func (q *question) checkPast(s *store.Snapshot) error {
 
 // asOf is how the view of a table leaves out what came after t.
 func (t *lakeTable) asOf(at time.Time) string {
-	instant := "TIMESTAMPTZ " + quoteString(at.UTC().Format("2006-01-02 15:04:05.000+00"))
+	instant := quoteMoment(at)
 	switch t.name {
 	case "activities":
 		revisions := tableNamed("revisions")

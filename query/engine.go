@@ -469,13 +469,7 @@ func nearestTables(message string) []string {
 	name := strings.TrimPrefix(message, "Table with name ")
 	name, _, _ = strings.Cut(name, " ")
 	name = strings.ToLower(strings.Trim(name, `"`))
-	var near []string
-	for _, t := range tableNames() {
-		if strings.HasPrefix(t, name) || editDistance(name, t) <= 1+len(t)/4 {
-			near = append(near, t)
-		}
-	}
-	return near
+	return nearest(name, tableNames())
 }
 
 func editDistance(a, b string) int {

@@ -1,7 +1,7 @@
 package query
 
 import (
-	"slices"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -37,34 +37,25 @@ func (s Selection) condition() string {
 	return strings.Join(all, " AND ")
 }
 
-// files are those of a table that may hold a row of the selection. What the log
-// does not know of a file keeps it.
+// files are those of a table that may hold a row of the selection, as pruning
+// finds them.
 func (s Selection) files(t *lakeTable, snapshot *store.Snapshot) []store.File {
-	var kept []store.File
-	for _, f := range t.files(snapshot) {
-		if t.keys && len(s.Services) > 0 && !slices.Contains(s.Services, f.Partition.Service) {
-			continue
-		}
-		first, last := f.Stats.Timestamp.Min, f.Stats.Timestamp.Max
-		if t.keys {
-			// A directory holds the timestamps of its day and no others; the file's
-			// own bounds are closer where they are known and make sense.
-			const day = 24 * 60 * 60 * 1000
-			from := int64(f.Partition.Day) * day
-			if lo, hi := max(first, from), min(last, from+day-1); lo <= hi {
-				first, last = lo, hi
-			} else {
-				first, last = from, from+day-1
-			}
-		}
-		// The log counts in whole milliseconds.
-		early := !s.Since.IsZero() && last < s.Since.UnixMilli()
-		late := !s.Until.IsZero() && first >= s.Until.Add(time.Millisecond-time.Nanosecond).UnixMilli()
-		if first <= last && (early || late) {
-			continue
-		}
-		kept = append(kept, f)
+	times := span{math.MinInt64, math.MaxInt64}
+	if !s.Since.IsZero() {
+		times.lo = s.Since.UnixMicro()
 	}
+	if !s.Until.IsZero() {
+		times.hi = s.Until.UnixMicro() - 1
+	}
+	filters := []*filter{{kind: within, column: "timestamp", spans: spans{times}}}
+	if len(s.Services) > 0 {
+		var services []span
+		for _, n := range s.Services {
+			services = append(services, span{n, n})
+		}
+		filters = append(filters, &filter{kind: within, column: "service", spans: union(services)})
+	}
+	kept, _, _ := prune(t, t.files(snapshot), []*filter{both(filters...)}, nil) // only an index can fail
 	return kept
 }
 

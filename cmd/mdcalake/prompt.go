@@ -395,7 +395,7 @@ func (p *prompt) read(ctx context.Context, name string, depth int) error {
 	return nil
 }
 
-// say tells what a command answers, through the pager where it is long.
+// say tells what a command answers.
 func (p *prompt) say(text string) {
 	if text != "" {
 		fmt.Fprintln(p.c.out, text)
