@@ -29,12 +29,15 @@ const (
 type waitingRow struct {
 	timestamp int64
 	id        uint64 // hash of the activity_id, as the value index has it
+	key       uint64 // the same, as dedupe has it
+	hash      int64  // content_hash
 	chunk     uint32
 	off       uint32
 }
 
 func newWaitingRow(r *Row, chunk, off uint32) waitingRow {
-	return waitingRow{timestamp: r.Numbers[Timestamp], id: index.Hash(index.ActivityID, r.id()), chunk: chunk, off: off}
+	id := r.id()
+	return waitingRow{timestamp: r.Numbers[Timestamp], id: index.Hash(index.ActivityID, id), key: dedupeKey(id), hash: r.ContentHash, chunk: chunk, off: off}
 }
 
 // cell is one partition's waiting rows. Guarded by the run's mutex, except for

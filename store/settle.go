@@ -114,7 +114,7 @@ func (a *Append) setAside(ctx context.Context, p Partition, idx *cellIndex, t *t
 			}
 			// The index names cells that held an id once, too. An id that stands here
 			// stands nowhere else.
-			if _, here := idx.rows[a.dedupe.key(row.id())]; !here {
+			if _, here := idx.rows[dedupeKey(row.id())]; !here {
 				if err := a.contest(p, w, t.encoded(w), &row); err != nil {
 					return err
 				}
@@ -269,7 +269,7 @@ func (a *Append) findStanding(ctx context.Context, p Partition, contests map[str
 		if cells[q] == nil {
 			cells[q] = map[uint64]string{}
 		}
-		cells[q][a.dedupe.key([]byte(id))] = id
+		cells[q][dedupeKey([]byte(id))] = id
 	}
 	var hashes []uint64
 	ids := map[uint64][]string{}
