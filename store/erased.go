@@ -170,5 +170,5 @@ func writeErasedFile(w *hashingWriter, rows []erasedEntry) error {
 		return err
 	}
 	kind.giveBack(quick, pw)
-	return w.Flush()
+	return w.finish()
 }

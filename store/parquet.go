@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"sync"
 
 	"mdcalake/store/parquetfile"
 )
@@ -268,7 +269,7 @@ func (t *tableWriter) close() error {
 	}
 	t.kind.giveBack(t.form, t.w)
 	t.w = nil
-	return t.sink.Flush()
+	return t.sink.finish()
 }
 
 func closeFile(w *parquetfile.Writer, toolVersion string) error {
@@ -278,26 +279,42 @@ func closeFile(w *parquetfile.Writer, toolVersion string) error {
 // hashingWriter counts and hashes what goes to the disk, in large writes.
 type hashingWriter struct {
 	*bufio.Writer
-	sum  hash.Hash
-	size int64
+	below io.Writer
+	sum   hash.Hash
+	size  int64
 }
 
+// sinkBuffers are those of files that are whole.
+var sinkBuffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 256<<10) }}
+
 func newHashingWriter(w io.Writer) *hashingWriter {
-	h := &hashingWriter{sum: sha256.New()}
-	h.Writer = bufio.NewWriterSize(writerFunc(func(p []byte) (int, error) {
-		n, err := w.Write(p)
-		h.sum.Write(p[:n])
-		h.size += int64(n)
-		return n, err
-	}), 256<<10)
+	h := &hashingWriter{below: w, sum: sha256.New(), Writer: sinkBuffers.Get().(*bufio.Writer)}
+	h.Reset((*hashedWriter)(h))
 	return h
 }
 
+// finish writes what is left. Nothing can be written after it.
+func (h *hashingWriter) finish() error {
+	if err := h.Flush(); err != nil {
+		return err
+	}
+	h.Reset(nil)
+	sinkBuffers.Put(h.Writer)
+	h.Writer = nil
+	return nil
+}
+
+// hashedWriter is what a hashingWriter's buffer is emptied into.
+type hashedWriter hashingWriter
+
+func (h *hashedWriter) Write(p []byte) (int, error) {
+	n, err := h.below.Write(p)
+	h.sum.Write(p[:n])
+	h.size += int64(n)
+	return n, err
+}
+
 func (h *hashingWriter) hex() string { return hex.EncodeToString(h.sum.Sum(nil)) }
-
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // WriteEmpty writes a Parquet file with these columns, those of the path
 // included, and no rows: what a table without files is read from. w is closed

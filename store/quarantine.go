@@ -77,7 +77,7 @@ func (q *quarantineWriter) close() error {
 	}
 	q.kind.giveBack(quick, q.w)
 	q.w = nil
-	return q.sink.Flush()
+	return q.sink.finish()
 }
 
 // writeQuarantineFile writes a whole file.

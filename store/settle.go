@@ -140,7 +140,7 @@ func (a *Append) contest(p Partition, w waitingRow, encoded []byte, r *Row) erro
 	if err != nil {
 		return err
 	}
-	a.contestedMemory += c.append(w, encoded[:len(encoded)-len(rest)], len(r.Text))
+	a.contestedMemory += c.append(nil, w, encoded[:len(encoded)-len(rest)], len(r.Text))
 	if a.contestedMemory < a.limits().contested {
 		return nil
 	}
@@ -162,12 +162,14 @@ func (a *Append) settle(ctx context.Context) error {
 	for _, p := range cells {
 		t := a.contested[p].take(true)
 		for piece := range pieces(t, a.limits().piece) {
-			if err := a.spill.load(&piece); err != nil {
+			back, err := a.spill.load(&piece)
+			if err != nil {
 				return err
 			}
 			if err := a.settlePiece(ctx, p, &piece); err != nil {
 				return err
 			}
+			a.spill.giveBack(back)
 		}
 	}
 	return nil
