@@ -24,12 +24,11 @@ func newWorker() *worker { return &worker{decoder: NewDecoder()} }
 // lift puts one record into the batch. The row it made stays in w.row when
 // the answer is true.
 func (w *worker) lift(ctx context.Context, a *store.Append, record []byte, page, position int32) (lifted bool, err error) {
-	var unusable *Unusable
-	err = w.decoder.Decode(record, &w.row)
-	if errors.As(err, &unusable) {
-		return false, a.Quarantine(ctx, store.Quarantined{Bytes: record, Reason: unusable.Reason, Page: page, Position: position})
-	}
-	if err != nil {
+	if err := w.decoder.Decode(record, &w.row); err != nil {
+		var unusable *Unusable
+		if errors.As(err, &unusable) {
+			err = a.Quarantine(ctx, store.Quarantined{Bytes: record, Reason: unusable.Reason, Page: page, Position: position})
+		}
 		return false, err
 	}
 	w.row.Page = page

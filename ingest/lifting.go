@@ -176,13 +176,18 @@ func (i *importer) lift(ctx context.Context, w *worker, b block) error {
 // its place, among lines or in an array of answers.
 func (i *importer) liftOne(ctx context.Context, w *worker, record []byte, number int64, h *harvest) error {
 	err := w.decoder.Decode(record, &w.row)
-	var unusable *Unusable
-	switch {
-	case err == nil:
+	if err == nil {
 		w.row.Page = pageNumber(number)
 		h.see(&w.row, i.o.Covers)
 		return i.append.Add(ctx, &w.row)
-	case !errors.As(err, &unusable):
+	}
+	return i.liftOther(ctx, w, record, number, h, err)
+}
+
+// liftOther takes what is no record by itself.
+func (i *importer) liftOther(ctx context.Context, w *worker, record []byte, number int64, h *harvest, err error) error {
+	var unusable *Unusable
+	if !errors.As(err, &unusable) {
 		return err
 	}
 	var answer Page

@@ -7,6 +7,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// RaceEnabled says, to the tests outside of the package too, whether the race
+// detector runs.
+const RaceEnabled = raceEnabled
+
 // at reads a time; a day alone is its midnight.
 func at(text string) time.Time {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02"} {

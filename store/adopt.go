@@ -93,7 +93,7 @@ func (t *transaction) inOrder(ctx context.Context, f File) error {
 	err := readWhole(ctx, t.w.layout.path(f.Path), func(r *Row, _ *replacement) error {
 		in.row(r, nil)
 		encoded = appendWhole(encoded[:0], r)
-		rows.append(newWaitingRow(r, 0, 0), encoded, len(r.Text))
+		rows.append(nil, newWaitingRow(r, 0, 0), encoded, len(r.Text))
 		if rows.raw < t.w.opts.limits.fileRaw {
 			return nil
 		}

@@ -26,6 +26,7 @@ type Append struct {
 
 	mu       sync.Mutex
 	cells    map[Partition]*cell
+	free     freeChunks
 	memory   int   // bytes of all waiting rows
 	loaded   int   // and of spilled ones that are brought back to be written: they share the budget
 	rowCount int64 // rows of the run so far
@@ -168,7 +169,7 @@ func (a *Append) add(ctx context.Context, r *Row, encoded []byte) error {
 		c = &cell{partition: p}
 		a.cells[p] = c
 	}
-	a.memory += c.append(newWaitingRow(r, 0, 0), encoded, len(r.Text)+len(r.Original))
+	a.memory += c.append(&a.free, newWaitingRow(r, 0, 0), encoded, len(r.Text)+len(r.Original))
 	a.rowCount++
 	a.batchRows++
 	c.lastRow = a.rowCount
@@ -292,6 +293,7 @@ func (a *Append) makeRoom() error {
 		segments, err := a.spill.put(t)
 		largest.spilled = append(largest.spilled, segments...)
 		a.memory -= t.memory
+		a.free.put(t.chunks)
 		a.room.Broadcast()
 		a.mu.Unlock()
 		if err != nil {
@@ -324,6 +326,7 @@ func (a *Append) release(c *cell, t taken, segments []spillSegment) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.memory -= t.memory
+	a.free.put(t.chunks)
 	a.loaded -= t.loaded
 	c.spilled = append(c.spilled, segments...)
 	c.busy = false
@@ -337,9 +340,7 @@ func (a *Append) putAs(ctx context.Context, c *cell, t taken, write bool, name s
 	if write {
 		err = a.writeCell(ctx, c.partition, t, name)
 	} else {
-		a.mu.Lock()
 		segments, err = a.spill.put(t)
-		a.mu.Unlock()
 	}
 	a.release(c, t, segments)
 	return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 
 	"github.com/klauspost/compress/s2"
 
@@ -29,12 +30,15 @@ const (
 type waitingRow struct {
 	timestamp int64
 	id        uint64 // hash of the activity_id, as the value index has it
+	key       uint64 // the same, as dedupe has it
+	hash      int64  // content_hash
 	chunk     uint32
 	off       uint32
 }
 
 func newWaitingRow(r *Row, chunk, off uint32) waitingRow {
-	return waitingRow{timestamp: r.Numbers[Timestamp], id: index.Hash(index.ActivityID, r.id()), chunk: chunk, off: off}
+	id := r.id()
+	return waitingRow{timestamp: r.Numbers[Timestamp], id: index.Hash(index.ActivityID, id), key: dedupeKey(id), hash: r.ContentHash, chunk: chunk, off: off}
 }
 
 // cell is one partition's waiting rows. Guarded by the run's mutex, except for
@@ -56,13 +60,14 @@ type spillSegment struct {
 	size       int
 }
 
-func (c *cell) append(w waitingRow, encoded []byte, rawBytes int) (grown int) {
+// append takes a row, in a chunk of free if it needs one; free may be nil.
+func (c *cell) append(free *freeChunks, w waitingRow, encoded []byte, rawBytes int) (grown int) {
 	n := len(c.chunks)
 	if n == 0 || cap(c.chunks[n-1])-len(c.chunks[n-1]) < len(encoded) {
 		// A lone small partition should not cost a quarter of a megabyte: the
 		// first chunks are smaller.
 		size := max(min(chunkBytes, max(16<<10, c.memory)), len(encoded))
-		c.chunks = append(c.chunks, make([]byte, 0, size))
+		c.chunks = append(c.chunks, free.get(size))
 		c.memory += size
 		grown = size
 		n++
@@ -73,6 +78,43 @@ func (c *cell) append(w waitingRow, encoded []byte, rawBytes int) (grown int) {
 	*last = append(*last, encoded...)
 	c.raw += int64(rawBytes)
 	return grown
+}
+
+// freeChunks are chunks whose rows have gone, for the next ones: new memory has to
+// be cleared by the system, by us and by the garbage collector. Guarded by the
+// run's mutex.
+type freeChunks struct {
+	bySize map[int][][]byte
+	memory int
+}
+
+// mostFree bounds what is kept: chunks of a size that nobody asks for.
+const mostFree = 32 << 20
+
+func (f *freeChunks) get(size int) []byte {
+	if f != nil {
+		if list := f.bySize[size]; len(list) > 0 {
+			chunk := list[len(list)-1]
+			f.bySize[size] = list[:len(list)-1]
+			f.memory -= size
+			return chunk[:0]
+		}
+	}
+	return make([]byte, 0, size)
+}
+
+// put takes chunks that nothing refers to any more.
+func (f *freeChunks) put(chunks [][]byte) {
+	if f.bySize == nil {
+		f.bySize = map[int][][]byte{}
+	}
+	for _, chunk := range chunks {
+		// Larger ones were made for one giant record.
+		if size := cap(chunk); size <= chunkBytes && f.memory+size <= mostFree {
+			f.bySize[size] = append(f.bySize[size], chunk)
+			f.memory += size
+		}
+	}
 }
 
 // taken is a cell's rows, handed out to be written or spilled.
@@ -105,10 +147,14 @@ func (t *taken) sort() {
 
 func (t *taken) encoded(w waitingRow) []byte { return t.chunks[w.chunk][w.off:] }
 
-// spillFile holds spilled rows. It has no name: a crash leaves nothing.
+// spillFile holds spilled rows. It has no name: a crash leaves nothing. Several
+// goroutines may use it at once.
 type spillFile struct {
-	f    *os.File
+	f *os.File
+
+	mu   sync.Mutex
 	size int64
+	free [][]byte // memory of cells that have come in or gone out
 }
 
 func newSpillFile(dir string) (*spillFile, error) {
@@ -123,20 +169,74 @@ func newSpillFile(dir string) (*spillFile, error) {
 	return &spillFile{f: f}, nil
 }
 
+// reserve answers where so many bytes may be written.
+func (s *spillFile) reserve(n int) (off int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	off = s.size
+	s.size += int64(n)
+	return off
+}
+
+const (
+	// mostFreeMemory is how many pieces of memory wait for the next cell, and
+	// largestFree how large they may be: one that is never needed again is not kept.
+	mostFreeMemory = 4
+	largestFree    = 32 << 20
+)
+
+// memory is so much memory, or more.
+func (s *spillFile) memory(size int) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, b := range s.free {
+		if cap(b) >= size {
+			s.free = slices.Delete(s.free, i, i+1)
+			return b[:0]
+		}
+	}
+	return make([]byte, 0, max(64<<10, size+size/4))
+}
+
+// giveBack takes memory that was handed out. In the place of a smaller one, if
+// there is enough.
+func (s *spillFile) giveBack(b []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if cap(b) == 0 || cap(b) > largestFree {
+		return
+	}
+	if len(s.free) < mostFreeMemory {
+		s.free = append(s.free, b)
+		return
+	}
+	for i := range s.free {
+		if cap(s.free[i]) < cap(b) {
+			s.free[i] = b
+			return
+		}
+	}
+}
+
 // put writes the rows of t and answers where they are.
 func (s *spillFile) put(t taken) ([]spillSegment, error) {
 	var segments []spillSegment
-	var block, packed []byte
+	size := min(t.memory, spillBlock)
+	block, packed := s.memory(size), s.memory(s2.MaxEncodedLen(size))
+	defer func() {
+		s.giveBack(block)
+		s.giveBack(packed)
+	}()
 	flush := func() error {
 		if len(block) == 0 {
 			return nil
 		}
 		packed = s2.Encode(packed[:cap(packed)], block)
-		if _, err := s.f.WriteAt(packed, s.size); err != nil {
+		off := s.reserve(len(packed))
+		if _, err := s.f.WriteAt(packed, off); err != nil {
 			return fmt.Errorf("spill waiting rows: %w", err)
 		}
-		segments = append(segments, spillSegment{off: s.size, compressed: len(packed), size: len(block)})
-		s.size += int64(len(packed))
+		segments = append(segments, spillSegment{off: off, compressed: len(packed), size: len(block)})
 		block = block[:0]
 		return nil
 	}
@@ -152,24 +252,39 @@ func (s *spillFile) put(t taken) ([]spillSegment, error) {
 }
 
 // load brings the spilled rows of t back, in front of those that came later.
-func (s *spillFile) load(t *taken) error {
+// They are in one piece of memory, which is to be given back when nothing
+// refers to them any more.
+func (s *spillFile) load(t *taken) (all []byte, err error) {
 	if len(t.spilled) == 0 {
-		return nil
+		return nil, nil
 	}
 	late := *t
 	t.rows, t.chunks = nil, nil
+	size := 0
+	for _, seg := range t.spilled {
+		size += seg.size
+	}
+	all = s.memory(size)
+	var packed []byte
+	defer func() { s.giveBack(packed) }()
 	var row Row
 	for _, seg := range t.spilled {
-		packed := make([]byte, seg.compressed)
+		if cap(packed) < seg.compressed {
+			s.giveBack(packed)
+			packed = s.memory(seg.compressed)
+		}
+		packed = packed[:seg.compressed]
 		if _, err := s.f.ReadAt(packed, seg.off); err != nil {
-			return fmt.Errorf("read spilled rows back: %w", err)
+			return nil, fmt.Errorf("read spilled rows back: %w", err)
 		}
-		chunk, err := s2.Decode(nil, packed)
+		end := len(all) + seg.size
+		chunk, err := s2.Decode(all[len(all):end:end], packed)
 		if err != nil || len(chunk) != seg.size {
-			return fmt.Errorf("read spilled rows back: %w", errRowCodec)
+			return nil, fmt.Errorf("read spilled rows back: %w", errRowCodec)
 		}
+		all = all[:end]
 		if err := t.index(chunk, &row); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	base := uint32(len(t.chunks))
@@ -179,7 +294,7 @@ func (s *spillFile) load(t *taken) error {
 	}
 	t.chunks = append(t.chunks, late.chunks...)
 	t.spilled = nil
-	return nil
+	return all, nil
 }
 
 func (t *taken) index(chunk []byte, row *Row) error {

@@ -17,12 +17,17 @@ func (a *Append) writeCell(ctx context.Context, p Partition, t taken, name strin
 	// Waiting rows, ids and Parquet writers cost memory, so only a few cells are
 	// here at a time; the last step, waiting for the disk, is none of that.
 	a.encoders <- struct{}{}
-	leave := sync.OnceFunc(func() { <-a.encoders })
+	var back []byte // spilled rows
+	leave := sync.OnceFunc(func() {
+		a.spill.giveBack(back)
+		<-a.encoders
+	})
 	defer leave()
 	if err := a.makeRoom(); err != nil {
 		return err
 	}
-	if err := a.spill.load(&t); err != nil {
+	back, err := a.spill.load(&t)
+	if err != nil {
 		return err
 	}
 	t.sort()

@@ -143,7 +143,7 @@ func (o CompactOptions) merge(table string, files []File, atLeast, times int) (M
 	if len(files) < atLeast && !o.All {
 		return Merge{}, false
 	}
-	m := Merge{Table: table, Files: make([]File, 0, len(files)), Level: quick.level, maxFile: o.maxFile}
+	m := Merge{Table: table, Files: make([]File, 0, len(files)), Level: quick.Level, maxFile: o.maxFile}
 	for _, f := range files {
 		// A file of another writer may hold what would not survive the copy.
 		if f.SHA256 != "" && f.Size < o.maxFile {
@@ -154,8 +154,8 @@ func (o CompactOptions) merge(table string, files []File, atLeast, times int) (M
 	slices.SortFunc(m.Files, smallerFile)
 	switch {
 	case o.All && table == activitiesDir:
-		m.Level = dense.level
-		return m, len(m.Files) > 1 || len(m.Files) == 1 && m.Files[0].Level < dense.level
+		m.Level = dense.Level
+		return m, len(m.Files) > 1 || len(m.Files) == 1 && m.Files[0].Level < dense.Level
 	case len(m.Files) < atLeast:
 		return m, false
 	case !o.All:

@@ -48,8 +48,7 @@ type cellIndex struct {
 }
 
 type dedupe struct {
-	w    *Writer
-	seed maphash.Seed
+	w *Writer
 
 	mu    sync.Mutex
 	files map[Partition][]string // committed ones
@@ -69,7 +68,7 @@ type revisionRow struct {
 }
 
 func (d *dedupe) reset(w *Writer) {
-	*d = dedupe{w: w, seed: maphash.MakeSeed(), files: map[Partition][]string{}, cells: map[Partition]*cellIndex{}, past: newPastPayloads()}
+	*d = dedupe{w: w, files: map[Partition][]string{}, cells: map[Partition]*cellIndex{}, past: newPastPayloads()}
 	for path, f := range w.state.files {
 		d.files[f.Partition] = append(d.files[f.Partition], path)
 	}
@@ -92,7 +91,10 @@ func (d *dedupe) committed(c change, bad, released map[[32]byte]bool) {
 	d.past = newPastPayloads() // the value index knows them now
 }
 
-func (d *dedupe) key(id []byte) uint64 { return maphash.Bytes(d.seed, id) }
+// dedupeSeed is the process's own.
+var dedupeSeed = maphash.MakeSeed()
+
+func dedupeKey(id []byte) uint64 { return maphash.Bytes(dedupeSeed, id) }
 
 // cellIndex answers the index of a cell: of its committed files, with what the
 // batch under way has added and replaced. It is the caller's alone until keep
@@ -130,7 +132,7 @@ func (d *dedupe) indexFile(ctx context.Context, idx *cellIndex, path string) err
 			return errOtherTypes
 		}
 		for i := range int(b.NumRows()) {
-			idx.rows[d.key([]byte(ids.Value(i)))] = knownRow{hash: hashes.Value(i), file: file, row: row}
+			idx.rows[dedupeKey([]byte(ids.Value(i)))] = knownRow{hash: hashes.Value(i), file: file, row: row}
 			row++
 		}
 		return nil
@@ -227,19 +229,18 @@ func (a *Append) judge(ctx context.Context, idx *cellIndex, t *taken) (*verdict,
 	}
 	var row, other Row
 	for _, w := range t.rows {
-		if _, err := decodeRow(t.encoded(w), &row); err != nil {
-			return nil, err
-		}
-		key := a.dedupe.key(row.id())
-		k, hit := idx.rows[key]
+		k, hit := idx.rows[w.key]
 		if !hit {
-			idx.rows[key] = v.take(w, &row, a.ingested)
+			idx.rows[w.key] = v.take(w)
 			v.added++
 			continue
 		}
-		if k.hash == row.ContentHash {
+		if k.hash == w.hash {
 			v.duplicates++
 			continue
+		}
+		if _, err := decodeRow(t.encoded(w), &row); err != nil {
+			return nil, err
 		}
 		rival := storedRow{ingested: a.ingested, runID: a.run.RunID}
 		if k.file == inBatch {
@@ -251,7 +252,7 @@ func (a *Append) judge(ctx context.Context, idx *cellIndex, t *taken) (*verdict,
 			return nil, err
 		}
 		if !bytes.Equal(other.id(), row.id()) {
-			v.take(w, &row, a.ingested) // another id with the same hash
+			v.take(w) // another id with the same hash
 			v.added++
 			continue
 		}
@@ -261,7 +262,7 @@ func (a *Append) judge(ctx context.Context, idx *cellIndex, t *taken) (*verdict,
 		}
 		if newer {
 			v.drop(k)
-			idx.rows[key] = v.take(w, &row, a.ingested)
+			idx.rows[w.key] = v.take(w)
 		}
 	}
 	return v, nil
@@ -294,9 +295,9 @@ func isCurrent(a *Row, aIngested int64, b *Row, bIngested int64) bool {
 	return cmp.Or(cmp.Compare(createdKey(a), createdKey(b)), cmp.Compare(aIngested, bIngested), cmp.Compare(a.ContentHash, b.ContentHash)) > 0
 }
 
-func (v *verdict) take(w waitingRow, r *Row, ingested int64) knownRow {
+func (v *verdict) take(w waitingRow) knownRow {
 	v.keep = append(v.keep, w)
-	return knownRow{hash: r.ContentHash, file: inBatch, row: int32(len(v.keep) - 1)}
+	return knownRow{hash: w.hash, file: inBatch, row: int32(len(v.keep) - 1)}
 }
 
 func (v *verdict) drop(k knownRow) {
@@ -317,7 +318,7 @@ func mark[F comparable](rows map[F]map[int32]bool, file F, row int32) {
 
 // revise sends a payload to `revisions`. The row must be that of s.
 func (a *Append) revise(o *outcome, r *Row, s storedRow, by replacement) error {
-	a.dedupe.past.add(a.dedupe.key(r.id()), r)
+	a.dedupe.past.add(dedupeKey(r.id()), r)
 	o.revisions = append(o.revisions, revisionRow{encoded: bytes.Clone(s.encoded), ingested: s.ingested, runID: s.runID, by: by})
 	return a.w.values.addRevision(r)
 }
@@ -330,13 +331,9 @@ func (a *Append) rivals(ctx context.Context, idx *cellIndex, t *taken) (map[plac
 	}
 	wanted := map[int32]map[int32]bool{}
 	var contradicting []waitingRow
-	var row Row
 	for _, w := range t.rows {
-		if _, err := decodeRow(t.encoded(w), &row); err != nil {
-			return nil, err
-		}
-		k, hit := idx.rows[a.dedupe.key(row.id())]
-		if !hit || k.file == inBatch || k.hash == row.ContentHash {
+		k, hit := idx.rows[w.key]
+		if !hit || k.file == inBatch || k.hash == w.hash {
 			continue
 		}
 		mark(wanted, k.file, k.row)

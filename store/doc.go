@@ -33,7 +33,8 @@
 //	relieve, drain  choose partitions to be written, or spilled (append.go, commit.go)
 //	setAside        could its id stand in another cell? then it waits (settle.go)
 //	judge           duplicate, revision or new? (dedupe.go, past.go)
-//	tableWriter     columns, pages, a file beside its place (parquet.go, cellwrite.go)
+//	tableWriter     its parts to their columns, in a file beside its place (parquet.go, cellwrite.go)
+//	Writer, Leaf    dictionaries, pages, the footer (store/parquetfile)
 //	settle          the rows that waited, one id after the other
 //	transaction     names noted, files whole, directories synced, then the entry
 //

@@ -9,7 +9,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/parquet/file"
 )
 
 // What a purge has erased must not come back with the next round. Of what was
@@ -151,31 +150,25 @@ func (t *transaction) writeErased(entries map[erasedHash]string) error {
 }
 
 func writeErasedFile(w *hashingWriter, rows []erasedEntry) error {
-	root, _, err := fileSchema(ErasedColumns, false)
+	kind, err := kindOfFile(ErasedColumns, false)
 	if err != nil {
 		return err
 	}
-	pw, err := file.NewParquetWriterWithError(w, root, file.WithWriterProps(writerProperties(quick)))
+	pw, err := kind.writer(quick)
 	if err != nil {
 		return err
 	}
-	group, err := pw.AppendBufferedRowGroupChecked()
-	if err != nil {
+	if err := pw.Begin(w); err != nil {
 		return err
 	}
-	leaves := make([]leaf, root.NumFields())
 	for i := range rows {
-		leaves[0].text(rows[i].hash[:], false, true)
-		leaves[1].text([]byte(rows[i].what), false, true)
+		pw.Leaves[0].Bytes(0, rows[i].hash[:])
+		pw.Leaves[1].Text(0, rows[i].what)
+		pw.EndRow()
 	}
-	if err := writeLeaves(group, leaves); err != nil {
+	if err := pw.Close(createdBy, nil); err != nil {
 		return err
 	}
-	if err := group.Close(); err != nil {
-		return err
-	}
-	if err := pw.Close(); err != nil {
-		return err
-	}
-	return w.Flush()
+	kind.giveBack(quick, pw)
+	return w.finish()
 }

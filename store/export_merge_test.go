@@ -145,7 +145,7 @@ const (
 )
 
 // DenseLevel is the level of files that have come to rest.
-var DenseLevel = dense.level
+var DenseLevel = dense.Level
 
 // Steps are the merges that a merge is done in, the last one included.
 func (m Merge) Steps() (steps [][]File) {

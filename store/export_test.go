@@ -55,18 +55,28 @@ func StorageOn(dir string, fs FS) (delta.Storage, error) {
 // RewriteRows writes a data file anew, its rows changed on the way, and
 // answers its size, hash and statistics for a log entry.
 func RewriteRows(path string, out string, change func(*Row)) (size int64, hash, stats string, err error) {
-	return rewriteRows(path, out, change, func(*tableWriter) {})
+	return rewriteRows(path, out, change, (*tableWriter).append)
 }
 
 // RewriteRowsOff does so with timestamps that are a microsecond late.
 func RewriteRowsOff(path string, out string) (size int64, hash, stats string, err error) {
-	return rewriteRows(path, out, func(*Row) {}, func(t *tableWriter) {
-		longs := t.leaves[t.first[1]].longs // timestamp is the second column
-		longs[len(longs)-1]++
+	return rewriteRows(path, out, func(*Row) {}, func(t *tableWriter, r *Row, rep *replacement) error {
+		for i, c := range t.kind.columns {
+			leaves := t.w.Leaves[t.kind.first[i]:]
+			if c.Name == "timestamp" {
+				leaves[0].Int(0, r.Numbers[Timestamp]*1000+1)
+			} else {
+				t.fill(leaves, &c, t.kind.fields[i], r, rep)
+			}
+		}
+		t.w.EndRow()
+		t.stats.add(r)
+		t.rows++
+		return nil
 	})
 }
 
-func rewriteRows(path string, out string, change func(*Row), spoil func(*tableWriter)) (size int64, hash, stats string, err error) {
+func rewriteRows(path string, out string, change func(*Row), add func(*tableWriter, *Row, *replacement) error) (size int64, hash, stats string, err error) {
 	f, err := osFS{}.Create(out, 0o600)
 	if err != nil {
 		return 0, "", "", err
@@ -78,10 +88,7 @@ func rewriteRows(path string, out string, change func(*Row), spoil func(*tableWr
 	}
 	err = readRows(context.Background(), path, func(r *Row, _ int64) error {
 		change(r)
-		err := t.append(r, nil)
-		spoil(t)
-		r.Text = nil
-		return err
+		return add(t, r, nil)
 	})
 	if err == nil {
 		err = t.close()

@@ -38,7 +38,7 @@ func (f *openFile) seal(l layout) error {
 func (f *openFile) newFile(rows int64, stats Stats) newFile {
 	made := newFile{path: f.path, partition: f.partition, size: f.sink.size, sha256: f.sink.hex(), rows: rows, stats: stats}
 	if f.table != nil {
-		made.level = f.table.form.level
+		made.level = f.table.form.Level
 	}
 	return made
 }

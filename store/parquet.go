@@ -7,48 +7,19 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"math"
+	"sync"
 
-	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/compress"
-	"github.com/apache/arrow-go/v18/parquet/file"
-	"github.com/apache/arrow-go/v18/parquet/schema"
+	"mdcalake/store/parquetfile"
 )
 
-// Writing Parquet. Rows go into one buffer per leaf column and from there, a
-// thousand at a time, through arrow-go's column writers. The bytes of a row
-// are not copied on the way: the buffers hold slices of its Text, which must
-// therefore stay as it is until the next flush.
+// Writing the files of activities and revisions: the parts of a row go to the
+// leaves of a parquetfile.Writer.
 
 const (
-	flushRows  = 1024
-	flushBytes = 512 << 10 // arrow-go looks at the size of a page between calls only
-
+	createdBy         = "mdcalake"
 	metaSchemaVersion = "mdcalake.schema_version"
 	metaToolVersion   = "mdcalake.version"
 )
-
-// form is how a file trades time for size.
-type form struct {
-	level     int   // of zstd; the writer below has four: 1, 3, 6, 10
-	pageBytes int64 // of a data page, before compression
-}
-
-var (
-	// quick is what a run writes; level 3 is slower and hardly smaller.
-	quick = form{level: 1, pageBytes: rawPageBytes}
-	// dense is for files that have come to rest. Level 10 takes three times as
-	// long for one hundredth less.
-	dense = form{level: 6, pageBytes: densePageBytes}
-)
-
-// formOf is the form of files that were written at a level.
-func formOf(level int) form {
-	if level >= dense.level {
-		return dense
-	}
-	return quick
-}
 
 // kind says from which part of a row a column is filled.
 type kind int
@@ -111,461 +82,239 @@ type replacement struct {
 	hash int64
 }
 
-// near-unique columns gain nothing from a dictionary but the time to find out.
-var noDictionary = []string{"activity_id", "raw", "raw_original", "content_hash", "timestamp", "created", "ingested", "page"}
-
-func writerProperties(f form) *parquet.WriterProperties {
-	options := []parquet.WriterProperty{
-		parquet.WithCreatedBy("mdcalake"),
-		parquet.WithVersion(parquet.V2_LATEST),
-		parquet.WithCompression(compress.Codecs.Zstd),
-		parquet.WithCompressionLevel(f.level),
-		parquet.WithDataPageSize(f.pageBytes),
-		parquet.WithBatchSize(flushRows),
-		parquet.WithDictionaryDefault(true),
-		parquet.WithStats(true),
-		parquet.WithStatsFor("raw", false),
-		parquet.WithStatsFor("raw_original", false),
-		// Longer bounds are left out by the writer rather than cut.
-		parquet.WithMaxStatsSize(256),
-	}
-	for _, name := range noDictionary {
-		options = append(options, parquet.WithDictionaryFor(name, false))
-	}
-	for _, name := range []string{"timestamp", "created"} {
-		options = append(options, parquet.WithEncodingFor(name, parquet.Encodings.DeltaBinaryPacked))
-	}
-	return parquet.NewWriterProperties(options...)
-}
-
-// fileSchema is the Parquet schema of a file with these columns. withKeys says
-// whether the keys of the path are columns as well.
-func fileSchema(columns []Column, withKeys bool) (*schema.GroupNode, []Column, error) {
-	var nodes schema.FieldList
-	var kept []Column
-	for _, c := range columns {
-		if c.Partition && !withKeys {
-			continue
-		}
-		n, err := columnNode(c)
-		if err != nil {
-			return nil, nil, err
-		}
-		nodes, kept = append(nodes, n), append(kept, c)
-	}
-	root, err := schema.NewGroupNode("schema", parquet.Repetitions.Required, nodes, -1)
-	return root, kept, err
-}
-
-func columnNode(c Column) (schema.Node, error) {
-	rep := parquet.Repetitions.Optional
-	if c.Required {
-		rep = parquet.Repetitions.Required
-	}
-	switch c.Type {
-	case TypeStrings:
-		return listNode(c.Name, rep, primitive("element", TypeString, parquet.Repetitions.Optional))
-	case TypeObjects:
-		var members schema.FieldList
-		for _, m := range objectFields {
-			members = append(members, primitive(m.name, m.typ, parquet.Repetitions.Optional))
-		}
-		element, err := schema.NewGroupNode("element", parquet.Repetitions.Optional, members, -1)
-		if err != nil {
-			return nil, err
-		}
-		return listNode(c.Name, rep, element)
-	default:
-		return primitive(c.Name, c.Type, rep), nil
-	}
-}
-
-func listNode(name string, rep parquet.Repetition, element schema.Node) (schema.Node, error) {
-	list, err := schema.NewGroupNode("list", parquet.Repetitions.Repeated, schema.FieldList{element}, -1)
-	if err != nil {
-		return nil, err
-	}
-	return schema.NewGroupNodeLogical(name, rep, schema.FieldList{list}, schema.NewListLogicalType(), -1)
-}
-
-func primitive(name string, t Type, rep parquet.Repetition) schema.Node {
-	switch t {
-	case TypeLong:
-		return schema.NewInt64Node(name, rep, -1)
-	case TypeInteger:
-		return schema.NewInt32Node(name, rep, -1)
-	case TypeBoolean:
-		return schema.NewBooleanNode(name, rep, -1)
-	case TypeDouble:
-		return schema.NewFloat64Node(name, rep, -1)
-	case TypeBinary:
-		return schema.NewByteArrayNode(name, rep, -1)
-	case TypeTimestamp:
-		return schema.MustPrimitive(schema.NewPrimitiveNodeLogical(name, rep, schema.NewTimestampLogicalType(true, schema.TimeUnitMicros), parquet.Types.Int64, -1, -1))
-	case TypeDate:
-		return schema.MustPrimitive(schema.NewPrimitiveNodeLogical(name, rep, schema.DateLogicalType{}, parquet.Types.Int32, -1, -1))
-	default:
-		return schema.MustPrimitive(schema.NewPrimitiveNodeLogical(name, rep, schema.StringLogicalType{}, parquet.Types.ByteArray, -1, -1))
-	}
-}
-
-// objectFields are the members of an element of `objects`.
-var objectFields = []struct {
-	name string
-	typ  Type
-}{
-	{"id", TypeString}, {"name", TypeString}, {"value", TypeString}, {"type", TypeInteger},
-	{"role", TypeInteger}, {"app_id", TypeLong}, {"instance_id", TypeLong}, {"service_object_type", TypeString},
-}
-
-// leaf is the buffer of one leaf column.
-type leaf struct {
-	bytes    []parquet.ByteArray
-	longs    []int64
-	ints     []int32
-	bools    []bool
-	doubles  []float64
-	def, rep []int16
-}
-
-func (l *leaf) reset() {
-	clear(l.bytes) // let go of the rows
-	l.bytes, l.longs, l.ints, l.bools, l.doubles = l.bytes[:0], l.longs[:0], l.ints[:0], l.bools[:0], l.doubles[:0]
-	l.def, l.rep = l.def[:0], l.rep[:0]
-}
-
 // tableWriter writes one file of activities or revisions.
 type tableWriter struct {
-	sink    *hashingWriter
-	w       *file.Writer
-	group   file.BufferedRowGroupWriter
-	form    form
-	columns []Column
-	first   []int // of each column, its first leaf
-	leaves  []leaf
-	waiting int // rows in the leaves
-	bytes   int // their records' bytes
+	sink *hashingWriter
+	w    *parquetfile.Writer
+	kind *fileKind
+	form parquetfile.Form
+	tool string // version of this program
 
-	groupRows  int
-	groupBytes int
+	groupBytes int // of the records in the row group under way
 	rows       int64
 	stats      Stats
 }
 
 // newTableWriter begins a file. withKeys writes date and service as columns,
 // for tables whose path does not hold them.
-func newTableWriter(w io.Writer, columns []Column, withKeys bool, toolVersion string, f form) (*tableWriter, error) {
-	root, kept, err := fileSchema(columns, withKeys)
+func newTableWriter(w io.Writer, columns []Column, withKeys bool, toolVersion string, f parquetfile.Form) (*tableWriter, error) {
+	kind, err := kindOfFile(columns, withKeys)
 	if err != nil {
 		return nil, err
 	}
-	t := &tableWriter{sink: newHashingWriter(w), form: f, columns: kept, stats: emptyStats()}
-	for _, c := range kept {
-		t.first = append(t.first, len(t.leaves))
-		n := 1
-		if c.Type == TypeObjects {
-			n = len(objectFields)
-		}
-		t.leaves = append(t.leaves, make([]leaf, n)...)
-	}
-	t.w, err = file.NewParquetWriterWithError(t.sink, root, file.WithWriterProps(writerProperties(f)))
+	pw, err := kind.writer(f)
 	if err != nil {
 		return nil, err
 	}
-	if err := t.w.AppendKeyValueMetadata(metaSchemaVersion, fmt.Sprint(SchemaVersion)); err != nil {
-		return nil, err
-	}
-	return t, t.w.AppendKeyValueMetadata(metaToolVersion, toolVersion)
+	t := &tableWriter{sink: newHashingWriter(w), w: pw, kind: kind, form: f, tool: toolVersion, stats: emptyStats()}
+	return t, t.w.Begin(t.sink)
 }
 
-// append adds a row. Its Text must not change before the next flush; see the
-// top of the file.
+// append adds a row, which may be used again at once.
 func (t *tableWriter) append(r *Row, rep *replacement) error {
-	for i, c := range t.columns {
-		t.fill(t.leaves[t.first[i]:], c, r, rep)
+	for i := range t.kind.columns {
+		t.fill(t.w.Leaves[t.kind.first[i]:], &t.kind.columns[i], t.kind.fields[i], r, rep)
 	}
+	t.w.EndRow()
 	t.stats.add(r)
-	t.waiting++
 	t.rows++
-	t.bytes += len(r.Text) + len(r.Original)
-	if t.waiting >= flushRows || t.bytes >= flushBytes {
-		return t.flush()
+	t.groupBytes += len(r.Text) + len(r.Original)
+	if t.w.GroupRows() >= RowGroupRows || t.groupBytes >= rowGroupBytes {
+		t.groupBytes = 0
+		return t.w.EndGroup()
 	}
 	return nil
 }
 
-func (t *tableWriter) fill(leaves []leaf, c Column, r *Row, rep *replacement) {
-	f := fields[c.Name]
+func (t *tableWriter) fill(leaves []parquetfile.Leaf, c *Column, f field, r *Row, rep *replacement) {
 	l := &leaves[0]
 	switch f.kind {
 	case kindString:
-		l.text(r.Bytes(r.Strings[f.index]), r.Strings[f.index].IsNull(), c.Required)
+		if s := r.Strings[f.index]; s.IsNull() && !c.Required {
+			l.Null(0, 0)
+		} else {
+			l.Bytes(0, r.Bytes(s))
+		}
 	case kindMillis:
-		l.long(r.Numbers[f.index]*1000, r.HasNumber(f.index), c.Required)
-	case kindLong:
-		l.long(r.Numbers[f.index], r.HasNumber(f.index), c.Required)
+		number(l, r.Numbers[f.index]*1000, r.HasNumber(f.index) || c.Required)
+	case kindLong, kindDouble: // of a double, its bits
+		number(l, r.Numbers[f.index], r.HasNumber(f.index) || c.Required)
 	case kindInteger:
-		l.integer(int32(r.Numbers[f.index]), r.HasNumber(f.index))
+		number(l, int64(int32(r.Numbers[f.index])), r.HasNumber(f.index) || c.Required)
 	case kindBoolean:
-		if l.defined(r.HasNumber(f.index)) {
-			l.bools = append(l.bools, r.Numbers[f.index] != 0)
+		var v int64
+		if r.Numbers[f.index] != 0 {
+			v = 1
 		}
-	case kindDouble:
-		if l.defined(r.HasNumber(f.index)) {
-			l.doubles = append(l.doubles, math.Float64frombits(uint64(r.Numbers[f.index])))
-		}
+		number(l, v, r.HasNumber(f.index))
 	case kindStrings:
-		l.list(r, &r.Lists[f.index])
+		writeList(l, r, &r.Lists[f.index])
 	case kindObjects:
-		fillObjects(leaves[:len(objectFields)], r)
+		writeObjects(leaves[:len(objectFields)], r)
 	case kindRaw:
-		l.text(r.Raw(), false, c.Required)
+		l.Bytes(0, r.Raw())
 	case kindOriginal:
-		l.text(r.Original, r.Original == nil, c.Required)
+		if r.Original == nil {
+			l.Null(0, 0)
+		} else {
+			l.Bytes(0, r.Original)
+		}
 	case kindHash:
-		l.long(r.ContentHash, true, c.Required)
+		l.Int(0, r.ContentHash)
 	case kindIngested:
-		l.long(r.Ingested*1000, true, c.Required)
+		l.Int(0, r.Ingested*1000)
 	case kindRunID:
-		l.text([]byte(r.RunID), false, c.Required)
+		l.Text(0, r.RunID)
 	case kindPage:
-		l.integer(r.Page, r.Page != 0)
+		number(l, int64(r.Page), r.Page != 0)
 	case kindDate:
-		l.ints = append(l.ints, r.Partition().Day)
+		l.Int(0, int64(r.Partition().Day))
 	case kindService:
-		l.long(r.Partition().Service, true, c.Required)
+		l.Int(0, r.Partition().Service)
 	case kindReplaced:
-		l.long(rep.at*1000, true, c.Required)
+		l.Int(0, rep.at*1000)
 	case kindReplacedByRun:
-		l.text([]byte(rep.run), false, c.Required)
+		l.Text(0, rep.run)
 	case kindReplacedByHash:
-		l.long(rep.hash, true, c.Required)
+		l.Int(0, rep.hash)
 	}
 }
 
-func (l *leaf) defined(has bool) bool {
-	var d int16
+func number(l *parquetfile.Leaf, v int64, has bool) {
 	if has {
-		d = 1
-	}
-	l.def = append(l.def, d)
-	return has
-}
-
-func (l *leaf) text(b []byte, null, required bool) {
-	if !required && !l.defined(!null) {
-		return
-	}
-	l.bytes = append(l.bytes, b)
-}
-
-func (l *leaf) long(v int64, has, required bool) {
-	if !required && !l.defined(has) {
-		return
-	}
-	l.longs = append(l.longs, v)
-}
-
-func (l *leaf) integer(v int32, has bool) {
-	if l.defined(has) {
-		l.ints = append(l.ints, v)
+		l.Int(0, v)
+	} else {
+		l.Null(0, 0)
 	}
 }
 
-// Levels of a list: 0 the list is NULL, 1 it is empty, 2 the element is NULL,
-// 3 the element (or, in objects, its member is NULL), 4 the member.
-func (l *leaf) level(def int16, first bool) {
-	var rep int16
-	if !first {
-		rep = 1
-	}
-	l.def, l.rep = append(l.def, def), append(l.rep, rep)
-}
+// Definition levels in a list: 0 the list is NULL, 1 it is empty, 2 the element is
+// NULL; 3 the element is there, and in objects its member is NULL. The repetition
+// level is 0 in front of a row's first element, and else 1.
 
-func (l *leaf) list(r *Row, list *List) {
+func writeList(l *parquetfile.Leaf, r *Row, list *List) {
 	switch {
 	case !list.Valid:
-		l.level(0, true)
+		l.Null(0, 0)
+		return
 	case len(list.Items) == 0:
-		l.level(1, true)
-	}
-	if !list.Valid {
+		l.Null(0, 1)
 		return
 	}
-	for i, s := range list.Items {
+	var rep uint8
+	for _, s := range list.Items {
 		if s.IsNull() {
-			l.level(2, i == 0)
-			continue
+			l.Null(rep, 2)
+		} else {
+			l.Bytes(rep, r.Bytes(s))
 		}
-		l.level(3, i == 0)
-		l.bytes = append(l.bytes, r.Bytes(s))
+		rep = 1
 	}
 }
 
-func fillObjects(leaves []leaf, r *Row) {
-	if !r.HasObjects || len(r.Objects) == 0 {
-		var def int16
-		if r.HasObjects {
-			def = 1
-		}
+func writeObjects(leaves []parquetfile.Leaf, r *Row) {
+	null := func(rep, def uint8) {
 		for i := range leaves {
-			leaves[i].level(def, true)
+			leaves[i].Null(rep, def)
 		}
+	}
+	switch {
+	case !r.HasObjects:
+		null(0, 0)
+		return
+	case len(r.Objects) == 0:
+		null(0, 1)
 		return
 	}
+	var rep uint8
 	for i := range r.Objects {
 		o := &r.Objects[i]
-		first := i == 0
 		if o.Null {
-			for j := range leaves {
-				leaves[j].level(2, first)
-			}
+			null(rep, 2)
+			rep = 1
 			continue
 		}
-		for j, s := range []Span{o.ID, o.Name, o.Value} {
-			leaves[j].member(r, s, first)
-		}
-		leaves[3].memberInt(o.Type, o.Set&ObjectHasType != 0, first)
-		leaves[4].memberInt(o.Role, o.Set&ObjectHasRole != 0, first)
-		leaves[5].memberLong(o.AppID, o.Set&ObjectHasAppID != 0, first)
-		leaves[6].memberLong(o.InstanceID, o.Set&ObjectHasInstanceID != 0, first)
-		leaves[7].member(r, o.ServiceObjectType, first)
+		memberText(&leaves[0], rep, r, o.ID)
+		memberText(&leaves[1], rep, r, o.Name)
+		memberText(&leaves[2], rep, r, o.Value)
+		memberNumber(&leaves[3], rep, int64(o.Type), o.Set&ObjectHasType != 0)
+		memberNumber(&leaves[4], rep, int64(o.Role), o.Set&ObjectHasRole != 0)
+		memberNumber(&leaves[5], rep, o.AppID, o.Set&ObjectHasAppID != 0)
+		memberNumber(&leaves[6], rep, o.InstanceID, o.Set&ObjectHasInstanceID != 0)
+		memberText(&leaves[7], rep, r, o.ServiceObjectType)
+		rep = 1
 	}
 }
 
-func (l *leaf) member(r *Row, s Span, first bool) {
+func memberText(l *parquetfile.Leaf, rep uint8, r *Row, s Span) {
 	if s.IsNull() {
-		l.level(3, first)
-		return
+		l.Null(rep, 3)
+	} else {
+		l.Bytes(rep, r.Bytes(s))
 	}
-	l.level(4, first)
-	l.bytes = append(l.bytes, r.Bytes(s))
 }
 
-func (l *leaf) memberInt(v int32, has, first bool) {
-	if !has {
-		l.level(3, first)
-		return
+func memberNumber(l *parquetfile.Leaf, rep uint8, v int64, has bool) {
+	if has {
+		l.Int(rep, v)
+	} else {
+		l.Null(rep, 3)
 	}
-	l.level(4, first)
-	l.ints = append(l.ints, v)
-}
-
-func (l *leaf) memberLong(v int64, has, first bool) {
-	if !has {
-		l.level(3, first)
-		return
-	}
-	l.level(4, first)
-	l.longs = append(l.longs, v)
-}
-
-// flush hands the waiting rows to the column writers.
-func (t *tableWriter) flush() error {
-	if t.waiting == 0 {
-		return nil
-	}
-	if t.group == nil {
-		group, err := t.w.AppendBufferedRowGroupChecked()
-		if err != nil {
-			return err
-		}
-		t.group = group
-	}
-	if err := writeLeaves(t.group, t.leaves); err != nil {
-		return err
-	}
-	t.groupRows += t.waiting
-	t.groupBytes += t.bytes
-	t.waiting, t.bytes = 0, 0
-	if t.groupRows >= RowGroupRows || t.groupBytes >= rowGroupBytes {
-		return t.closeGroup()
-	}
-	return nil
-}
-
-// writeLeaves hands what the leaves hold to a row group, and empties them.
-func writeLeaves(group file.BufferedRowGroupWriter, leaves []leaf) error {
-	for i := range leaves {
-		c, err := group.Column(i)
-		if err != nil {
-			return err
-		}
-		if err := leaves[i].writeTo(c); err != nil {
-			return err
-		}
-		leaves[i].reset()
-	}
-	return nil
-}
-
-func (l *leaf) writeTo(c file.ColumnChunkWriter) (err error) {
-	switch c := c.(type) {
-	case *file.ByteArrayColumnChunkWriter:
-		_, err = c.WriteBatch(l.bytes, l.def, l.rep)
-	case *file.Int64ColumnChunkWriter:
-		_, err = c.WriteBatch(l.longs, l.def, l.rep)
-	case *file.Int32ColumnChunkWriter:
-		_, err = c.WriteBatch(l.ints, l.def, l.rep)
-	case *file.BooleanColumnChunkWriter:
-		_, err = c.WriteBatch(l.bools, l.def, l.rep)
-	case *file.Float64ColumnChunkWriter:
-		_, err = c.WriteBatch(l.doubles, l.def, l.rep)
-	default:
-		err = fmt.Errorf("no writer for a column of type %s", c.Type())
-	}
-	return err
-}
-
-func (t *tableWriter) closeGroup() error {
-	if t.group == nil {
-		return nil
-	}
-	err := t.group.Close()
-	t.group, t.groupRows, t.groupBytes = nil, 0, 0
-	return err
 }
 
 // close ends the file: everything is in the writer below when it returns.
 func (t *tableWriter) close() error {
-	if err := t.flush(); err != nil {
+	if err := closeFile(t.w, t.tool); err != nil {
 		return err
 	}
-	if err := t.closeGroup(); err != nil {
-		return err
-	}
-	if err := t.w.Close(); err != nil {
-		return err
-	}
-	return t.sink.Flush()
+	t.kind.giveBack(t.form, t.w)
+	t.w = nil
+	return t.sink.finish()
+}
+
+func closeFile(w *parquetfile.Writer, toolVersion string) error {
+	return w.Close(createdBy, [][2]string{{metaSchemaVersion, fmt.Sprint(SchemaVersion)}, {metaToolVersion, toolVersion}})
 }
 
 // hashingWriter counts and hashes what goes to the disk, in large writes.
 type hashingWriter struct {
 	*bufio.Writer
-	sum  hash.Hash
-	size int64
+	below io.Writer
+	sum   hash.Hash
+	size  int64
 }
 
+// sinkBuffers are those of files that are whole.
+var sinkBuffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 256<<10) }}
+
 func newHashingWriter(w io.Writer) *hashingWriter {
-	h := &hashingWriter{sum: sha256.New()}
-	h.Writer = bufio.NewWriterSize(writerFunc(func(p []byte) (int, error) {
-		n, err := w.Write(p)
-		h.sum.Write(p[:n])
-		h.size += int64(n)
-		return n, err
-	}), 256<<10)
+	h := &hashingWriter{below: w, sum: sha256.New(), Writer: sinkBuffers.Get().(*bufio.Writer)}
+	h.Reset((*hashedWriter)(h))
 	return h
 }
 
+// finish writes what is left. Nothing can be written after it.
+func (h *hashingWriter) finish() error {
+	if err := h.Flush(); err != nil {
+		return err
+	}
+	h.Reset(nil)
+	sinkBuffers.Put(h.Writer)
+	h.Writer = nil
+	return nil
+}
+
+// hashedWriter is what a hashingWriter's buffer is emptied into.
+type hashedWriter hashingWriter
+
+func (h *hashedWriter) Write(p []byte) (int, error) {
+	n, err := h.below.Write(p)
+	h.sum.Write(p[:n])
+	h.size += int64(n)
+	return n, err
+}
+
 func (h *hashingWriter) hex() string { return hex.EncodeToString(h.sum.Sum(nil)) }
-
-// Close keeps arrow-go from closing the file below: it has to be synced first.
-func (h *hashingWriter) Close() error { return nil }
-
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // WriteEmpty writes a Parquet file with these columns, those of the path
 // included, and no rows: what a table without files is read from. w is closed

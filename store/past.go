@@ -47,7 +47,7 @@ func (p pastPayloads) add(key uint64, r *Row) {
 
 // knownPast says whether a payload is in `revisions`.
 func (a *Append) knownPast(ctx context.Context, r *Row) (bool, error) {
-	key := a.dedupe.key(r.id())
+	key := dedupeKey(r.id())
 	if err := a.lookUpPast(ctx, map[uint64]uint64{key: index.Hash(index.Revision, r.id())}); err != nil {
 		return false, err
 	}
@@ -71,7 +71,7 @@ func (a *Append) learnPast(ctx context.Context, t *taken, rows []waitingRow) err
 		if _, err := decodeRow(t.encoded(w), &row); err != nil {
 			return err
 		}
-		ids[a.dedupe.key(row.id())] = index.Hash(index.Revision, row.id())
+		ids[dedupeKey(row.id())] = index.Hash(index.Revision, row.id())
 	}
 	return a.lookUpPast(ctx, ids)
 }
@@ -113,7 +113,7 @@ func (a *Append) readPast(ctx context.Context, f File, ids map[uint64]uint64) er
 	found := map[int64]uint64{} // row -> key
 	row := int64(0)
 	err := readIDs(ctx, path, func(id string) {
-		key := a.dedupe.key([]byte(id))
+		key := dedupeKey([]byte(id))
 		if _, wanted := ids[key]; wanted && !p.looked[key] {
 			found[row] = key
 		}

@@ -6,9 +6,8 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/compress"
-	"github.com/apache/arrow-go/v18/parquet/file"
+
+	"mdcalake/store/parquetfile"
 )
 
 // Files of `quarantine`: the few columns of records that could not be lifted.
@@ -32,68 +31,53 @@ func firstSeen(records []Quarantined, runID string, ingested int64) []quarantine
 // storedQuarantine are the columns that are in the files.
 var storedQuarantine = QuarantineColumns[:len(QuarantineColumns)-2]
 
-// quarantineWriter writes one file. The bytes of a row must stay as they are
-// until its row group ends.
+// quarantineWriter writes one file.
 type quarantineWriter struct {
-	sink   *hashingWriter
-	w      *file.Writer
-	leaves []leaf
-	bytes  int // that wait in the leaves
-	rows   int64
+	sink  *hashingWriter
+	kind  *fileKind
+	w     *parquetfile.Writer
+	bytes int // of the row group under way
+	rows  int64
 }
 
 func newQuarantineWriter(sink *hashingWriter) (*quarantineWriter, error) {
-	root, _, err := fileSchema(storedQuarantine, false)
+	kind, err := kindOfFile(storedQuarantine, false)
 	if err != nil {
 		return nil, err
 	}
-	// No statistics and no dictionaries: bad bytes are of any length, and there
-	// are few of them.
-	w, err := file.NewParquetWriterWithError(sink, root, file.WithWriterProps(parquet.NewWriterProperties(
-		parquet.WithCreatedBy("mdcalake"), parquet.WithVersion(parquet.V2_LATEST),
-		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCompressionLevel(quick.level),
-		parquet.WithDictionaryDefault(false), parquet.WithStats(false))))
-	return &quarantineWriter{sink: sink, w: w, leaves: make([]leaf, root.NumFields())}, err
+	w, err := kind.writer(quick)
+	if err != nil {
+		return nil, err
+	}
+	return &quarantineWriter{sink: sink, kind: kind, w: w}, w.Begin(sink)
 }
 
 func (q *quarantineWriter) append(r *quarantineRow) error {
-	q.leaves[0].text(r.Bytes, false, true)
-	q.leaves[1].text([]byte(sha256Hex(r.Bytes)), false, true)
-	q.leaves[2].text([]byte(r.Reason), false, true)
-	q.leaves[3].text([]byte(r.runID), false, true)
-	q.leaves[4].integer(r.Page, r.Page != 0)
-	q.leaves[5].integer(r.Position, true)
-	q.leaves[6].long(r.firstSeen*1000, true, true)
+	leaves := q.w.Leaves
+	leaves[0].Bytes(0, r.Bytes)
+	leaves[1].Text(0, sha256Hex(r.Bytes))
+	leaves[2].Text(0, r.Reason)
+	leaves[3].Text(0, r.runID)
+	number(&leaves[4], int64(r.Page), r.Page != 0)
+	number(&leaves[5], int64(r.Position), true)
+	leaves[6].Int(0, r.firstSeen*1000)
+	q.w.EndRow()
 	q.rows++
 	if q.bytes += len(r.Bytes); q.bytes >= sideBytes {
-		return q.closeGroup()
+		q.bytes = 0
+		return q.w.EndGroup()
 	}
 	return nil
 }
 
-func (q *quarantineWriter) closeGroup() error {
-	group, err := q.w.AppendBufferedRowGroupChecked()
-	if err != nil {
-		return err
-	}
-	if err := writeLeaves(group, q.leaves); err != nil {
-		return err
-	}
-	q.bytes = 0
-	return group.Close()
-}
-
 // close ends the file: everything is in the writer below when it returns.
 func (q *quarantineWriter) close() error {
-	if len(q.leaves[0].bytes) > 0 {
-		if err := q.closeGroup(); err != nil {
-			return err
-		}
-	}
-	if err := q.w.Close(); err != nil {
+	if err := q.w.Close(createdBy, nil); err != nil {
 		return err
 	}
-	return q.sink.Flush()
+	q.kind.giveBack(quick, q.w)
+	q.w = nil
+	return q.sink.finish()
 }
 
 // writeQuarantineFile writes a whole file.

@@ -114,7 +114,7 @@ func (a *Append) setAside(ctx context.Context, p Partition, idx *cellIndex, t *t
 			}
 			// The index names cells that held an id once, too. An id that stands here
 			// stands nowhere else.
-			if _, here := idx.rows[a.dedupe.key(row.id())]; !here {
+			if _, here := idx.rows[dedupeKey(row.id())]; !here {
 				if err := a.contest(p, w, t.encoded(w), &row); err != nil {
 					return err
 				}
@@ -140,7 +140,7 @@ func (a *Append) contest(p Partition, w waitingRow, encoded []byte, r *Row) erro
 	if err != nil {
 		return err
 	}
-	a.contestedMemory += c.append(w, encoded[:len(encoded)-len(rest)], len(r.Text))
+	a.contestedMemory += c.append(nil, w, encoded[:len(encoded)-len(rest)], len(r.Text))
 	if a.contestedMemory < a.limits().contested {
 		return nil
 	}
@@ -162,12 +162,14 @@ func (a *Append) settle(ctx context.Context) error {
 	for _, p := range cells {
 		t := a.contested[p].take(true)
 		for piece := range pieces(t, a.limits().piece) {
-			if err := a.spill.load(&piece); err != nil {
+			back, err := a.spill.load(&piece)
+			if err != nil {
 				return err
 			}
 			if err := a.settlePiece(ctx, p, &piece); err != nil {
 				return err
 			}
+			a.spill.giveBack(back)
 		}
 	}
 	return nil
@@ -269,7 +271,7 @@ func (a *Append) findStanding(ctx context.Context, p Partition, contests map[str
 		if cells[q] == nil {
 			cells[q] = map[uint64]string{}
 		}
-		cells[q][a.dedupe.key([]byte(id))] = id
+		cells[q][dedupeKey([]byte(id))] = id
 	}
 	var hashes []uint64
 	ids := map[uint64][]string{}

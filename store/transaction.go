@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"mdcalake/store/delta"
+	"mdcalake/store/parquetfile"
 )
 
 // transaction is how every verb changes a lake: names are noted, files made
@@ -251,7 +252,7 @@ func (t *transaction) newFile(rel string) (*openFile, error) {
 }
 
 // newTable begins a Parquet file of rows.
-func (t *transaction) newTable(rel string, columns []Column, withKeys bool, as form) (*openFile, error) {
+func (t *transaction) newTable(rel string, columns []Column, withKeys bool, as parquetfile.Form) (*openFile, error) {
 	f, err := t.newFile(rel)
 	if err != nil {
 		return nil, err
@@ -265,7 +266,7 @@ func (t *transaction) newTable(rel string, columns []Column, withKeys bool, as f
 }
 
 // newData begins a file of activities in a cell.
-func (t *transaction) newData(p Partition, rel string, as form) (*openFile, error) {
+func (t *transaction) newData(p Partition, rel string, as parquetfile.Form) (*openFile, error) {
 	f, err := t.newTable(rel, Columns, false, as)
 	if err != nil {
 		return nil, err
@@ -392,7 +393,7 @@ func (t *transaction) actions(dataChange bool) ([]delta.Action, error) {
 			return nil, err
 		}
 		tags := map[string]string{tagSHA256: f.sha256}
-		if f.level > quick.level {
+		if f.level > quick.Level {
 			tags[tagLevel] = strconv.Itoa(f.level)
 		}
 		actions = append(actions, delta.Action{Add: &delta.Add{
