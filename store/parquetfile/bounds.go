@@ -70,6 +70,9 @@ func (b *bounds) encoded(kind parquet.Type, dst []byte) (least, most, rest []byt
 	if !b.set {
 		return nil, nil, dst
 	}
+	if dst == nil {
+		dst = []byte{} // so that a bound that is empty is there
+	}
 	if kind == parquet.Types.ByteArray {
 		if len(b.leastB) <= maxBound {
 			least, dst = clip(dst, append(dst, b.leastB...))

@@ -150,8 +150,8 @@ func addLogicalType(t *thrift, n schema.Node) error {
 }
 
 func addTimestamp(t *thrift, n schema.Node, utc bool, unit schema.TimeUnitType) error {
-	if unit != schema.TimeUnitMicros {
-		return fmt.Errorf("times of other units than microseconds are not written")
+	if unit != schema.TimeUnitMicros || !utc { // local times have no old form
+		return fmt.Errorf("times of other units than microseconds, or without UTC, are not written")
 	}
 	t.i32(6, int32(n.ConvertedType()))
 	t.open(10)
