@@ -83,9 +83,6 @@ func NewLayout(root *schema.GroupNode, options func(name string) Options) (*Layo
 	return l, nil
 }
 
-// Leaves is how many leaves there are.
-func (l *Layout) Leaves() int { return len(l.leaves) }
-
 // addElement appends a node of the schema and those below it, depth first, as
 // the footer lists them: SchemaElement in parquet.thrift.
 func (l *Layout) addElement(t *thrift, n schema.Node, root bool) error {

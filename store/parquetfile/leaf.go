@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/parquet"
@@ -29,13 +30,16 @@ type limits struct {
 	// sampleValues is how many values are looked at before a dictionary with
 	// hardly any repetition is given up early.
 	sampleValues int
+	// page is the largest page that its header can tell of.
+	page int
 	// kept is what a buffer may keep for the next file: one giant record is not to
 	// be paid for in all of them.
 	kept int
 }
 
 var usualLimits = limits{
-	pageEntries: 1 << 17, dictionaryPage: 8 << 20, dictionaryBytes: 1 << 20, sampleValues: 512, kept: 32 << 20,
+	pageEntries: 1 << 17, dictionaryPage: 8 << 20, dictionaryBytes: 1 << 20, sampleValues: 512,
+	page: math.MaxInt32, kept: 32 << 20,
 }
 
 // Leaf takes the values of one leaf column. An entry is a value or a NULL, at a

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -189,8 +188,8 @@ func (w *Writer) appendPage(dst []byte, c *chunk, h pageHeader, body []byte) []b
 		w.packed = w.zstd.EncodeAll(body, w.packed[:0])
 		packed = w.packed
 	}
-	if max(len(body), len(packed)) > math.MaxInt32 {
-		w.fail(fmt.Errorf("a page of %d bytes, packed %d, is larger than Parquet can say", len(body), len(packed)))
+	if n := max(len(body), len(packed)); n > w.limits.page {
+		w.fail(fmt.Errorf("a row needs a page of %d bytes, Parquet has %d at most", n, w.limits.page))
 	}
 	header := h.encode(&w.thrift, len(body), len(packed))
 	c.uncompressed += int64(len(header) + len(body))
