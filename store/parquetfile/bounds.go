@@ -70,6 +70,9 @@ func (b *bounds) encoded(kind parquet.Type, dst []byte) (least, most, rest []byt
 	if !b.set {
 		return nil, nil, dst
 	}
+	if dst == nil {
+		dst = []byte{} // so that a bound that is empty is there
+	}
 	if kind == parquet.Types.ByteArray {
 		if len(b.leastB) <= maxBound {
 			least, dst = clip(dst, append(dst, b.leastB...))
@@ -111,14 +114,11 @@ func appendPlain(dst []byte, kind parquet.Type, v int64) []byte {
 	}
 }
 
-// plainWidth is how many bytes a number takes.
+// plainWidth is how many bytes a number takes in a dictionary, which booleans
+// never have.
 func plainWidth(kind parquet.Type) int {
-	switch kind {
-	case parquet.Types.Boolean:
-		return 1
-	case parquet.Types.Int32:
+	if kind == parquet.Types.Int32 {
 		return 4
-	default:
-		return 8
 	}
+	return 8
 }

@@ -22,12 +22,7 @@ type dictionary struct {
 	last    uint32   // number of the value before; values repeat
 }
 
-const (
-	// maxDictionaryBytes: a larger one is of little use, as each reader has to
-	// read it first.
-	maxDictionaryBytes = 1 << 20
-	firstTable         = 256
-)
+const firstTable = 256
 
 var (
 	hashSeed = maphash.MakeSeed()
@@ -61,7 +56,7 @@ func (d *dictionary) value(n uint32) []byte {
 	return d.arena[begin:d.ends[n]]
 }
 
-// addBytes appends a value to the page; new says that it is none of those
+// addBytes appends a value to the page; isNew says that it is none of those
 // before.
 func (d *dictionary) addBytes(v []byte) (isNew bool) {
 	if len(d.ends) > 0 && bytes.Equal(d.value(d.last), v) {

@@ -32,9 +32,6 @@ func appendHybrid[T uint8 | uint32](dst []byte, values []T, width int) []byte {
 
 // appendRun encodes n equal values.
 func appendRun(dst []byte, v uint32, n, width int) []byte {
-	if n == 0 {
-		return dst
-	}
 	dst = binary.AppendUvarint(dst, uint64(n)<<1)
 	for bits := 0; bits < width; bits += 8 {
 		dst = append(dst, byte(v>>bits))

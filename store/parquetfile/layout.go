@@ -83,9 +83,6 @@ func NewLayout(root *schema.GroupNode, options func(name string) Options) (*Layo
 	return l, nil
 }
 
-// Leaves is how many leaves there are.
-func (l *Layout) Leaves() int { return len(l.leaves) }
-
 // addElement appends a node of the schema and those below it, depth first, as
 // the footer lists them: SchemaElement in parquet.thrift.
 func (l *Layout) addElement(t *thrift, n schema.Node, root bool) error {
@@ -150,8 +147,8 @@ func addLogicalType(t *thrift, n schema.Node) error {
 }
 
 func addTimestamp(t *thrift, n schema.Node, utc bool, unit schema.TimeUnitType) error {
-	if unit != schema.TimeUnitMicros {
-		return fmt.Errorf("times of other units than microseconds are not written")
+	if unit != schema.TimeUnitMicros || !utc { // local times have no old form
+		return fmt.Errorf("times of other units than microseconds, or without UTC, are not written")
 	}
 	t.i32(6, int32(n.ConvertedType()))
 	t.open(10)

@@ -1,25 +1,46 @@
 package parquetfile
 
 import (
+	"bytes"
 	"encoding/binary"
+	"fmt"
+	"math"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/parquet"
 )
 
-const (
-	// pageEntries is where a page of dictionary indices or of nothing but NULL
-	// ends; more than a row group has rows.
-	pageEntries = 1 << 17
-	// dictionaryPage is where it ends by what its values would take, PLAIN: so much
-	// is written again when the dictionary is given up.
-	dictionaryPage = 8 << 20
+// leastCompressed: smaller chunks are not compressed. A page takes zstd some
+// microseconds, whatever its size, and a lake has tens of thousands of them.
+const leastCompressed = 512
+
+// limits are where pages and dictionaries end; tests have smaller ones.
+type limits struct {
+	// pageBytes ends a page of PLAIN values.
+	pageBytes int
+	// pageEntries ends a page of dictionary indices or of nothing but NULL; more
+	// than a row group has rows.
+	pageEntries int
+	// dictionaryPage ends it by what its values would take, PLAIN: so much is
+	// written again when the dictionary is given up.
+	dictionaryPage int
+	// dictionaryBytes: a larger dictionary is of little use, as each reader has to
+	// read it first.
+	dictionaryBytes int
 	// sampleValues is how many values are looked at before a dictionary with
 	// hardly any repetition is given up early.
-	sampleValues = 512
-	// leastCompressed: smaller chunks are not compressed. A page takes zstd some
-	// microseconds, whatever its size, and a lake has tens of thousands of them.
-	leastCompressed = 512
-)
+	sampleValues int
+	// page is the largest page that its header can tell of.
+	page int
+	// kept is what a buffer may keep for the next file: one giant record is not to
+	// be paid for in all of them.
+	kept int
+}
+
+var usualLimits = limits{
+	pageEntries: 1 << 17, dictionaryPage: 8 << 20, dictionaryBytes: 1 << 20, sampleValues: 512,
+	page: math.MaxInt32, kept: 32 << 20,
+}
 
 // Leaf takes the values of one leaf column. An entry is a value or a NULL, at a
 // definition and a repetition level as Parquet has them: a leaf of a flat column
@@ -39,7 +60,7 @@ type Leaf struct {
 	// Of the chunk:
 	inDictionary bool // values go there
 	sampled      bool
-	values       int64 // that are not NULL
+	rows         int64 // in its pages
 	nulls        int64
 	bounds       bounds
 	pages        []byte
@@ -51,7 +72,7 @@ func (l *Leaf) begin() {
 	l.clearPage()
 	l.dict.reset()
 	l.inDictionary, l.sampled = l.spec.Encoding == Dictionary, false
-	l.values, l.nulls = 0, 0
+	l.rows, l.nulls = 0, 0
 	l.bounds.reset()
 	l.pages = l.pages[:0]
 	l.chunk = chunk{}
@@ -72,7 +93,6 @@ func (l *Leaf) Null(rep, def uint8) {
 // Bytes appends a value of type BYTE_ARRAY. It is copied.
 func (l *Leaf) Bytes(rep uint8, v []byte) {
 	l.entry(rep, l.spec.maxDef)
-	l.values++
 	if l.inDictionary {
 		l.wouldBe += 4 + len(v)
 		if l.dict.addBytes(v) {
@@ -96,7 +116,6 @@ func (l *Leaf) Text(rep uint8, v string) {
 // a DOUBLE.
 func (l *Leaf) Int(rep uint8, v int64) {
 	l.entry(rep, l.spec.maxDef)
-	l.values++
 	if l.inDictionary {
 		l.wouldBe += plainWidth(l.spec.kind)
 		if l.dict.addWord(uint64(v)) {
@@ -116,8 +135,9 @@ func (l *Leaf) Int(rep uint8, v int64) {
 
 // entry begins an entry. A page ends in front of a row, never within it.
 func (l *Leaf) entry(rep, def uint8) {
-	if rep == 0 && (len(l.plain) >= l.w.pageBytes || l.entries >= pageEntries || l.wouldBe >= dictionaryPage) {
-		l.flush()
+	most := &l.w.limits
+	if rep == 0 && (len(l.plain) >= most.pageBytes || l.entries >= most.pageEntries || l.wouldBe >= most.dictionaryPage) {
+		l.flush(false)
 	}
 	l.entries++
 	if l.spec.maxDef > 0 {
@@ -130,10 +150,11 @@ func (l *Leaf) entry(rep, def uint8) {
 
 // weigh gives a dictionary up that grows too large, or that hardly repeats.
 func (l *Leaf) weigh() {
+	most := &l.w.limits
 	n := len(l.dict.indices)
-	unique := !l.sampled && n >= sampleValues && 4*l.dict.size() > 3*n
-	l.sampled = l.sampled || n >= sampleValues
-	if unique || l.dict.bytes(plainWidth(l.spec.kind)) > maxDictionaryBytes {
+	unique := !l.sampled && n >= most.sampleValues && 4*l.dict.size() > 3*n
+	l.sampled = l.sampled || n >= most.sampleValues
+	if unique || l.dict.bytes(plainWidth(l.spec.kind)) > most.dictionaryBytes {
 		l.giveUp()
 	}
 }
@@ -164,8 +185,8 @@ func (l *Leaf) addDictionaryBounds() {
 	}
 }
 
-// flush ends the page under way.
-func (l *Leaf) flush() {
+// flush ends the page under way, which may be the last of its chunk.
+func (l *Leaf) flush(last bool) {
 	if l.entries == 0 {
 		return
 	}
@@ -195,9 +216,14 @@ func (l *Leaf) flush() {
 	if l.inDictionary {
 		size += l.dict.bytes(plainWidth(l.spec.kind))
 	}
-	l.chooseCodec(size)
+	l.chooseCodec(size, last)
 	l.pages = l.w.appendPage(l.pages, &l.chunk, pageHeader{values: int32(l.entries), encoding: encoding}, body)
 	l.chunk.entries += int64(l.entries)
+	if l.spec.maxRep > 0 {
+		l.rows += int64(bytes.Count(l.rep, []byte{0}))
+	} else {
+		l.rows += int64(l.entries)
+	}
 	l.clearPage()
 }
 
@@ -209,10 +235,11 @@ func (l *Leaf) pays() bool {
 }
 
 // chooseCodec is for the first page, of the size that it and its dictionary have.
-func (l *Leaf) chooseCodec(size int) {
+// Only of a page that is the last as well is the chunk known to be small.
+func (l *Leaf) chooseCodec(size int, last bool) {
 	if l.chunk.codec == codecOpen {
 		l.chunk.codec = codecZstd
-		if l.spec.Random || size < leastCompressed {
+		if l.spec.Random || last && size < leastCompressed {
 			l.chunk.codec = codecNone
 		}
 	}
@@ -259,8 +286,11 @@ func appendBits(dst, values []byte) []byte {
 
 // end ends the chunk: its pages, the dictionary's in front, go to the file.
 func (l *Leaf) end() error {
-	l.flush()
+	l.flush(true)
 	c := &l.chunk
+	if l.rows != l.w.groupRows {
+		return fmt.Errorf("column %s: it has entries for %d rows, the row group has %d", strings.Join(l.spec.path, "."), l.rows, l.w.groupRows)
+	}
 	if l.spec.Bounds && l.inDictionary {
 		l.addDictionaryBounds()
 	}

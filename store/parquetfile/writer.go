@@ -1,6 +1,8 @@
 package parquetfile
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
@@ -16,16 +18,18 @@ type Form struct {
 // Writer writes one file after the other. It is not safe for concurrent use.
 //
 // The values of a row go to the leaves, each of which gets at least one entry;
-// then EndRow. Errors are those of the writer below, and come from EndGroup and
-// Close.
+// then EndRow. Errors come from EndGroup and Close: those of the writer below, and
+// a leaf whose rows are not the row group's. After one the file is lost, and each
+// call answers it again until the next Begin.
 type Writer struct {
 	Leaves []Leaf
 
-	layout    *Layout
-	pageBytes int
-	zstd      *zstd.Encoder
-	sink      io.Writer
-	offset    int64 // in the file
+	layout *Layout
+	limits limits
+	zstd   *zstd.Encoder
+	sink   io.Writer
+	offset int64 // in the file
+	err    error // the first one; it stays until the next file
 
 	groupRows int64
 	rows      int64
@@ -55,27 +59,45 @@ func NewWriter(l *Layout, f Form) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the zstd encoder: %w", err)
 	}
-	w := &Writer{layout: l, pageBytes: f.PageBytes, zstd: enc, Leaves: make([]Leaf, len(l.leaves))}
+	w := &Writer{layout: l, limits: usualLimits, err: errNoFile, zstd: enc, Leaves: make([]Leaf, len(l.leaves))}
+	w.limits.pageBytes = f.PageBytes
 	for i := range w.Leaves {
 		w.Leaves[i].spec, w.Leaves[i].w = &l.leaves[i], w
 	}
 	return w, nil
 }
 
-// maxKept is what a buffer may keep for the next file: one giant record is not to
-// be paid for in all of them.
-const maxKept = 32 << 20
-
+// forgetGiants lets go of the buffers that one giant record has grown.
 func (w *Writer) forgetGiants() {
-	buffers := []*[]byte{&w.body, &w.packed, &w.page}
+	most := w.limits.kept
+	forget(&w.body, most)
+	forget(&w.packed, most)
+	forget(&w.page, most)
+	forget(&w.text, most)
+	forget(&w.bounds, most)
+	forget(&w.thrift.b, most)
 	for i := range w.Leaves {
 		l := &w.Leaves[i]
-		buffers = append(buffers, &l.plain, &l.pages, &l.dict.arena)
+		forget(&l.rep, most)
+		forget(&l.def, most)
+		forget(&l.plain, most)
+		forget(&l.deltas, most)
+		forget(&l.pages, most)
+		forget(&l.bounds.leastB, most)
+		forget(&l.bounds.mostB, most)
+		forget(&l.dict.arena, most)
+		forget(&l.dict.ends, most)
+		forget(&l.dict.words, most)
+		forget(&l.dict.table, most)
+		forget(&l.dict.indices, most)
 	}
-	for _, b := range buffers {
-		if cap(*b) > maxKept {
-			*b = nil
-		}
+}
+
+// forget drops a buffer that takes more than so many bytes.
+func forget[T uint8 | uint32 | uint64 | int64](buffer *[]T, most int) {
+	var one T
+	if cap(*buffer)*binary.Size(one) > most {
+		*buffer = nil
 	}
 }
 
@@ -83,9 +105,9 @@ var magic = []byte("PAR1")
 
 // Begin begins a file. What came of the file before is forgotten, whole or not.
 func (w *Writer) Begin(sink io.Writer) error {
-	w.sink, w.offset, w.rows, w.groupRows = sink, 0, 0, 0
-	w.groups, w.bounds = w.groups[:0], nil
+	w.sink, w.err, w.offset, w.rows = sink, nil, 0, 0
 	w.forgetGiants()
+	w.groups, w.bounds = w.groups[:0], w.bounds[:0]
 	w.beginGroup()
 	return w.write(magic)
 }
@@ -105,14 +127,15 @@ func (w *Writer) GroupRows() int64 { return w.groupRows }
 
 // EndGroup ends the row group under way, if it has rows.
 func (w *Writer) EndGroup() error {
-	if w.groupRows == 0 {
-		return nil
+	if w.err != nil || w.groupRows == 0 {
+		return w.err
 	}
 	g := group{rows: w.groupRows, chunks: make([]chunk, len(w.Leaves))}
 	for i := range w.Leaves {
 		l := &w.Leaves[i]
 		if err := l.end(); err != nil {
-			return err
+			w.fail(err)
+			return w.err
 		}
 		g.chunks[i] = l.chunk
 	}
@@ -128,15 +151,33 @@ func (w *Writer) Close(createdBy string, keyValues [][2]string) error {
 	if err := w.EndGroup(); err != nil {
 		return err
 	}
-	err := w.write(w.footer(createdBy, keyValues))
-	w.sink = nil
-	return err
+	if err := w.write(w.footer(createdBy, keyValues)); err != nil {
+		return err
+	}
+	w.sink, w.err = nil, errNoFile
+	return nil
+}
+
+var errNoFile = errors.New("no Parquet file is open; Begin begins one")
+
+// fail keeps the first error. What was written by then may be a part of a page,
+// and nothing may follow it.
+func (w *Writer) fail(err error) {
+	if w.err == nil {
+		w.err = err
+	}
 }
 
 func (w *Writer) write(b []byte) error {
+	if w.err != nil {
+		return w.err
+	}
 	n, err := w.sink.Write(b)
 	w.offset += int64(n)
-	return err
+	if err != nil {
+		w.fail(err)
+	}
+	return w.err
 }
 
 // appendPage appends a page, with its header in front, in the codec of its
@@ -146,6 +187,9 @@ func (w *Writer) appendPage(dst []byte, c *chunk, h pageHeader, body []byte) []b
 	if c.codec == codecZstd {
 		w.packed = w.zstd.EncodeAll(body, w.packed[:0])
 		packed = w.packed
+	}
+	if n := max(len(body), len(packed)); n > w.limits.page {
+		w.fail(fmt.Errorf("a row needs a page of %d bytes, Parquet has %d at most", n, w.limits.page))
 	}
 	header := h.encode(&w.thrift, len(body), len(packed))
 	c.uncompressed += int64(len(header) + len(body))
