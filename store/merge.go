@@ -37,6 +37,7 @@ func mergeCell(ctx context.Context, l layout, paths []string, out *cutter) (tall
 			return in, err
 		}
 	}
+	var lent lentTexts
 	for {
 		r := first(runs)
 		if r == nil {
@@ -45,10 +46,34 @@ func mergeCell(ctx context.Context, l layout, paths []string, out *cutter) (tall
 		if err := out.append(r.row, nil); err != nil {
 			return in, err
 		}
-		r.row.Text = nil // the writer has it now
+		lent.swap(r.row, out.w)
 		if err := r.next(); err != nil {
 			return in, err
 		}
+	}
+}
+
+// lentTexts are the texts of rows that a writer holds until its next flush, and
+// those that it has given back for rows to come.
+type lentTexts struct{ lent, free [][]byte }
+
+// keptText is the largest text that is used again: were they larger, a few huge
+// records would in time make all of them huge.
+const keptText = 64 << 10
+
+// swap takes the text of a row that was just given to a writer, and gives the
+// row another.
+func (t *lentTexts) swap(r *Row, w *tableWriter) {
+	if cap(r.Text) <= keptText {
+		t.lent = append(t.lent, r.Text)
+	}
+	if w.waiting == 0 {
+		t.free = append(t.free, t.lent...)
+		t.lent = t.lent[:0]
+	}
+	r.Text = nil
+	if last := len(t.free) - 1; last >= 0 {
+		r.Text, t.free = t.free[last], t.free[:last]
 	}
 }
 
@@ -167,6 +192,7 @@ func mergeRevisions(ctx context.Context, l layout, paths []string, out *tableWri
 // takes (nil: all), and counts them in a tally, if there is one.
 func copyRows(ctx context.Context, l layout, path string, out *tableWriter, in *tally, keep func(index int64) bool) error {
 	var werr error
+	var lent lentTexts
 	index := int64(-1)
 	err := readWhole(ctx, l.path(path), func(r *Row, by *replacement) error {
 		if index++; keep != nil && !keep(index) {
@@ -175,8 +201,9 @@ func copyRows(ctx context.Context, l layout, path string, out *tableWriter, in *
 		if in != nil {
 			in.row(r, by)
 		}
-		werr = out.append(r, by)
-		r.Text = nil // the writer has it now
+		if werr = out.append(r, by); werr == nil {
+			lent.swap(r, out)
+		}
 		return werr
 	})
 	if werr != nil {
