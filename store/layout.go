@@ -127,6 +127,7 @@ type limits struct {
 	contested  int
 	piece      int
 	batchRows  int64
+	indexed    int64
 }
 
 func (l limits) orDefaults() limits {
@@ -134,6 +135,7 @@ func (l limits) orDefaults() limits {
 		buffer: cmp.Or(l.buffer, bufferBudget), idleRows: cmp.Or(l.idleRows, idleRows),
 		fileRaw: cmp.Or(l.fileRaw, fileRawBytes), side: cmp.Or(l.side, sideBytes),
 		checkpoint: cmp.Or(l.checkpoint, checkpointEvery), contested: cmp.Or(l.contested, contestedMemory), piece: cmp.Or(l.piece, pieceBytes), batchRows: cmp.Or(l.batchRows, claimedRows),
+		indexed: cmp.Or(l.indexed, indexedRows),
 	}
 }
 
