@@ -205,13 +205,13 @@ func (o CompactOptions) afford(possible []Merge) (chosen []Merge, deferred int) 
 	return chosen, deferred
 }
 
-// inSteps merges files until so few are left that the last merge can have all
-// of them open. Files that have been merged take their place by size again.
-func inSteps(files []File, merge func([]File) (File, error)) ([]File, error) {
-	files = slices.Clone(files)
-	for len(files) > mergeInputs {
-		// As few as will do: the smallest.
-		n := min(mergeInputs, len(files)-mergeInputs+1)
+// inSteps merges files until the last merge can have all that are left open at
+// once: nearly always they all can, and each row is written once. Files that
+// have been merged take their place by size again.
+func (m Merge) inSteps(merge func([]File) (File, error)) ([]File, error) {
+	files := slices.Clone(m.Files)
+	for atOnce(files) < len(files) {
+		n := m.fewest(files)
 		f, err := merge(files[:n])
 		if err != nil {
 			return nil, err
@@ -223,25 +223,86 @@ func inSteps(files []File, merge func([]File) (File, error)) ([]File, error) {
 	return files, nil
 }
 
-// written is how many bytes the merge writes at most, files on the way to the
-// last one included.
-func (m Merge) written() int64 {
-	var written int64
-	sum := func(files []File) (File, error) {
-		var out File
-		for _, f := range files {
-			out.Size += f.Size
-			out.Rows += f.Rows
+// fewest is how many of the files, the smallest, are to be merged first, so that
+// the others can be open beside what they make; all that can be open at once
+// where that is not enough.
+func (m Merge) fewest(files []File) int {
+	most := atOnce(files)
+	for n := 2; n < most; n++ {
+		if left := append([]File{m.madeOf(files[:n])}, files[n:]...); atOnce(left) == len(left) {
+			return n
 		}
-		written += out.Size
-		return out, nil
 	}
+	return most
+}
+
+// atOnce is how many of the files, counted from the first, may be open at once:
+// two at least, whose memory is bounded by their pages.
+func atOnce(files []File) int {
+	memory := int64(0)
+	for n, f := range files {
+		if memory += f.openMemory(); n >= mergeInputs || n >= 2 && memory > mergeMemory {
+			return n
+		}
+	}
+	return len(files)
+}
+
+// openMemory is what a file takes at most while it is merged: a page of every
+// column, or all of a file that is smaller. How large it is unpacked, the log
+// does not say: its rows are counted as ours are, or its bytes as such that
+// compress unusually well, whichever is more.
+func (f File) openMemory() int64 {
+	most := int64(openQuick)
+	if f.Level >= dense.Level {
+		most = openDense
+	}
+	return min(most, openFixed+max(f.Rows*openRow, f.Size*openRatio))
+}
+
+// madeOf is about what files become when they are merged.
+func (m Merge) madeOf(files []File) File {
+	out := File{Level: m.Level}
+	for _, f := range files {
+		out.Size, out.Rows = out.Size+f.Size, out.Rows+f.Rows
+	}
+	return out
+}
+
+// steps are the merges that a merge is done in: those on the way, of which each
+// makes a file that the next ones take in, and the last.
+func (m Merge) steps() (steps [][]File) {
 	files := m.Files
 	if m.Table == activitiesDir {
-		files, _ = inSteps(files, sum)
+		files, _ = m.inSteps(func(files []File) (File, error) {
+			steps = append(steps, files)
+			return m.madeOf(files), nil
+		})
 	}
-	sum(files)
-	return written
+	return append(steps, files)
+}
+
+// written is how many bytes the merge writes at most, files on the way to the
+// last one included.
+func (m Merge) written() (bytes int64) {
+	for _, files := range m.steps() {
+		bytes += m.madeOf(files).Size
+	}
+	return bytes
+}
+
+// memory is what the widest step takes at most, the file that it writes
+// included: that is a page of every column, too, and a row group.
+func (m Merge) memory() (most int64) {
+	for _, files := range m.steps() {
+		made := m.madeOf(files)
+		memory := made.openMemory() + min(made.Size, rowGroupMemory)
+		for _, f := range files {
+			memory += f.openMemory()
+		}
+		most = max(most, memory)
+	}
+	return min(most, compactionMemory)
 }
 
 // Totals are the sums of one merge.

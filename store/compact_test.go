@@ -129,11 +129,8 @@ func TestSideTablesAreMergedWhenTheyHaveManyFiles(t *testing.T) {
 func TestAPlanSaysWhatItCosts(t *testing.T) {
 	s := &store.Snapshot{Files: append(files(10, func(n string) store.File { return file(today-20, n, 100) }), file(today-19, "a", 50), file(today-19, "b", 1000))}
 	p := store.PlanCompaction(s, store.CompactOptions{All: true, Now: noon})
-	// Ten files are more than are open at once, so three of them go twice.
-	want := store.CompactionTotals{
-		FilesBefore: 12, FilesAfter: 2, Rows: 2050,
-		Read: 10*bytesOf(100) + bytesOf(50) + bytesOf(1000), Written: 13*bytesOf(100) + bytesOf(50) + bytesOf(1000),
-	}
+	total := 10*bytesOf(100) + bytesOf(50) + bytesOf(1000)
+	want := store.CompactionTotals{FilesBefore: 12, FilesAfter: 2, Rows: 2050, Read: total, Written: total}
 	if d := gocmp.Diff(want, p.Totals()); d != "" {
 		t.Error(d)
 	}
@@ -141,9 +138,17 @@ func TestAPlanSaysWhatItCosts(t *testing.T) {
 	if have := p.Merges[1].String(); have != say {
 		t.Errorf("%s\nwant %s", have, say)
 	}
-	many := &store.Snapshot{Files: files(64, func(n string) store.File { return file(today-20, n, 100) })}
-	if have := store.PlanCompaction(many, store.CompactOptions{All: true, Now: noon}).Totals().Written; have != 2*64*bytesOf(100) {
-		t.Errorf("64 files: %d bytes written, want each twice", have)
+	written := func(n int, rows int64) int64 {
+		s := &store.Snapshot{Files: files(n, func(name string) store.File { return file(today-20, name, rows) })}
+		return store.PlanCompaction(s, store.CompactOptions{All: true, Now: noon}).Totals().Written
+	}
+	// A day of slivers every quarter of an hour is small: all of it goes at once.
+	if have, want := written(96, 50), 96*bytesOf(50); have != want {
+		t.Errorf("96 small files: %d bytes written, want each once: %d", have, want)
+	}
+	// Nine that are full are more than memory has room for, so three of them go twice.
+	if have, want := written(9, 50_000), 12*bytesOf(50_000); have != want {
+		t.Errorf("9 large files: %d bytes written, want those of three twice: %d", have, want)
 	}
 	one := store.PlanCompaction(s, store.CompactOptions{Budget: 700_000, Now: noon})
 	if len(one.Merges) != 1 || one.Deferred != 1 {
@@ -277,8 +282,12 @@ func TestAPlanHoldsItsRule(t *testing.T) {
 				t.Errorf("%s: its largest file has %d rows of %d", m, largest, rows)
 			}
 			for _, step := range m.Steps() {
-				if len(step) > store.MergeInputs {
-					t.Errorf("%s: %d files at once", m, len(step))
+				var memory int64
+				for _, f := range step {
+					memory += f.OpenMemory()
+				}
+				if len(step) > store.MergeInputs || len(step) > 2 && memory > store.MergeMemory {
+					t.Errorf("%s: %d files at once, which take %d bytes", m, len(step), memory)
 				}
 			}
 		}

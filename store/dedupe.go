@@ -23,13 +23,15 @@ import (
 // decides which is current; the other one goes to `revisions`.
 //
 // The question is asked cell by cell, when the cell's rows are about to be
-// written: only the ids of that cell are in memory then. Rows whose id may
+// written. The cell's files are read only if the value index, or the batch
+// itself, says that one of the ids may stand in them: most records are new, and
+// then no file is opened, however many the cell has. Rows whose id may
 // stand in another cell wait until all others are written (settle.go). Ids are
 // keyed by a hash whose seed is the process's own, so that nobody can choose
 // ids that collide; and where it matters, the ids themselves are compared.
 
 // indexedRows bounds the rows whose keys are kept between batches, about 30
-// bytes each.
+// bytes each. Of a cell that has more, only the keys that are asked for are read.
 const indexedRows = 400_000
 
 // knownRow is what dedupe keeps of a row of the cell.
@@ -41,10 +43,12 @@ type knownRow struct {
 
 const inBatch = -1
 
-// cellIndex are the rows of one cell by the hash of their id.
+// cellIndex are the rows of one cell by the hash of their id; of one that is in
+// part, those that were asked for, or none yet.
 type cellIndex struct {
-	files []string
-	rows  map[uint64]knownRow
+	files  []string
+	rows   map[uint64]knownRow
+	inPart bool
 }
 
 type dedupe struct {
@@ -98,8 +102,9 @@ func dedupeKey(id []byte) uint64 { return maphash.Bytes(dedupeSeed, id) }
 
 // cellIndex answers the index of a cell: of its committed files, with what the
 // batch under way has added and replaced. It is the caller's alone until keep
-// takes it back.
-func (a *Append) cellIndex(ctx context.Context, p Partition) (*cellIndex, error) {
+// takes it back. One that is in part has still to be read (readCell) if any of
+// the cell's rows matter.
+func (a *Append) cellIndex(_ context.Context, p Partition) (*cellIndex, error) {
 	d := &a.dedupe
 	d.mu.Lock()
 	idx := d.cells[p]
@@ -107,21 +112,36 @@ func (a *Append) cellIndex(ctx context.Context, p Partition) (*cellIndex, error)
 		d.kept -= len(idx.rows)
 		delete(d.cells, p)
 	}
-	committed := append([]string{}, d.files[p]...)
 	d.mu.Unlock()
-	if idx != nil {
-		return idx, nil
-	}
-	idx = &cellIndex{rows: map[uint64]knownRow{}}
-	for _, f := range a.tx.cellFiles(p, committed) {
-		if err := d.indexFile(ctx, idx, f); err != nil {
-			return nil, err
-		}
+	if idx == nil {
+		idx = &cellIndex{rows: map[uint64]knownRow{}, inPart: len(a.filesOf(p)) > 0}
 	}
 	return idx, nil
 }
 
-func (d *dedupe) indexFile(ctx context.Context, idx *cellIndex, path string) error {
+// filesOf are the files of a cell as the batch under way would leave it.
+func (a *Append) filesOf(p Partition) []string {
+	a.dedupe.mu.Lock()
+	committed := slices.Clone(a.dedupe.files[p])
+	a.dedupe.mu.Unlock()
+	return a.tx.cellFiles(p, committed)
+}
+
+// readCell makes an index know all rows of its cell, if there are few, or those
+// with the keys that are wanted.
+func (a *Append) readCell(ctx context.Context, p Partition, idx *cellIndex, wanted map[uint64]bool) error {
+	files := a.filesOf(p)
+	*idx = cellIndex{rows: map[uint64]knownRow{}, inPart: a.tx.rowsIn(files) > a.limits().indexed}
+	for _, f := range files {
+		err := a.dedupe.indexFile(ctx, idx, f, func(key uint64) bool { return !idx.inPart || wanted[key] })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *dedupe) indexFile(ctx context.Context, idx *cellIndex, path string, takes func(key uint64) bool) error {
 	file := int32(len(idx.files))
 	idx.files = append(idx.files, path)
 	row := int32(0)
@@ -132,7 +152,9 @@ func (d *dedupe) indexFile(ctx context.Context, idx *cellIndex, path string) err
 			return errOtherTypes
 		}
 		for i := range int(b.NumRows()) {
-			idx.rows[dedupeKey([]byte(ids.Value(i)))] = knownRow{hash: hashes.Value(i), file: file, row: row}
+			if key := dedupeKey([]byte(ids.Value(i))); takes(key) {
+				idx.rows[key] = knownRow{hash: hashes.Value(i), file: file, row: row}
+			}
 			row++
 		}
 		return nil
@@ -143,14 +165,17 @@ func (d *dedupe) indexFile(ctx context.Context, idx *cellIndex, path string) err
 	return nil
 }
 
-// keep remembers an index for the next batch, within bounds.
+// keep remembers an index for the next batch, within bounds, if it is whole.
 func (d *dedupe) keep(p Partition, idx *cellIndex) {
+	if idx.inPart {
+		return
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.cells[p] = idx
 	d.kept += len(idx.rows)
 	for q, other := range d.cells {
-		if d.kept <= indexedRows {
+		if int64(d.kept) <= d.w.opts.limits.indexed {
 			return
 		}
 		if q != p || len(d.cells) == 1 {

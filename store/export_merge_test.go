@@ -138,6 +138,7 @@ func (o CompactOptions) WithMaxFile(bytes int64) CompactOptions {
 // The rule of a compaction.
 const (
 	MergeInputs = mergeInputs
+	MergeMemory = mergeMemory
 	Growth      = growth
 	GrowthOver  = growthOver
 	ManyFiles   = manyFiles
@@ -148,16 +149,7 @@ const (
 var DenseLevel = dense.Level
 
 // Steps are the merges that a merge is done in, the last one included.
-func (m Merge) Steps() (steps [][]File) {
-	merge := func(files []File) (File, error) {
-		var out File
-		for _, f := range files {
-			out.Size, out.Rows = out.Size+f.Size, out.Rows+f.Rows
-		}
-		steps = append(steps, files)
-		return out, nil
-	}
-	last, _ := inSteps(m.Files, merge)
-	merge(last)
-	return steps
-}
+func (m Merge) Steps() [][]File { return m.steps() }
+
+// OpenMemory is what a file takes at most while it is merged.
+func (f File) OpenMemory() int64 { return f.openMemory() }

@@ -10,7 +10,7 @@ import (
 
 // Small limits, so that a few rows meet all of them.
 func (o WriterOptions) WithLimits(buffer int, idleRows, fileRaw int64, side int) WriterOptions {
-	o.limits = limits{buffer: buffer, idleRows: idleRows, fileRaw: fileRaw, side: side, contested: min(buffer, 1), piece: min(buffer, 1)}
+	o.limits = limits{buffer: buffer, idleRows: idleRows, fileRaw: fileRaw, side: side, contested: min(buffer, 1), piece: min(buffer, 1), indexed: 3}
 	return o
 }
 

@@ -52,9 +52,25 @@ const (
 	bufferBudget = 160 << 20
 	// openWriters is how many cells are encoded at once; each costs memory.
 	openWriters = 2
-	// mergeInputs is how many files a merge has open at once. Each costs a page
-	// of every column: up to 16 MB, 26 MB where it is dense.
-	mergeInputs = 8
+	// mergeMemory is what the files may take that one merge has open, and
+	// mergeInputs how many they are at most: each has a descriptor.
+	mergeMemory = 128 << 20
+	mergeInputs = 128
+	// openQuick and openDense are what an open file takes at most, measured: a page
+	// of every column, unpacked and as it lies on the disk. Smaller files take
+	// less: openFixed for buffers, openRow for each row and openRatio times
+	// what they have on the disk, where that is more.
+	openQuick = 16 << 20
+	openDense = 26 << 20
+	openFixed = 512 << 10
+	openRow   = 6 << 10
+	openRatio = 16
+	// rowGroupMemory is about what the pages of a row group have, which a writer
+	// keeps until the group is whole.
+	rowGroupMemory = 40 << 20
+	// compactionMemory is what all merges under way may take, mergesAtOnce of them.
+	compactionMemory = 208 << 20
+	mergesAtOnce     = 2
 	// maxFileBytes is where a merged file is cut, on disk. One that has so much
 	// is whole: nothing is merged into it any more.
 	maxFileBytes = 512 << 20
@@ -111,6 +127,7 @@ type limits struct {
 	contested  int
 	piece      int
 	batchRows  int64
+	indexed    int64
 }
 
 func (l limits) orDefaults() limits {
@@ -118,6 +135,7 @@ func (l limits) orDefaults() limits {
 		buffer: cmp.Or(l.buffer, bufferBudget), idleRows: cmp.Or(l.idleRows, idleRows),
 		fileRaw: cmp.Or(l.fileRaw, fileRawBytes), side: cmp.Or(l.side, sideBytes),
 		checkpoint: cmp.Or(l.checkpoint, checkpointEvery), contested: cmp.Or(l.contested, contestedMemory), piece: cmp.Or(l.piece, pieceBytes), batchRows: cmp.Or(l.batchRows, claimedRows),
+		indexed: cmp.Or(l.indexed, indexedRows),
 	}
 }
 

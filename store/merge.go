@@ -45,7 +45,6 @@ func mergeCell(ctx context.Context, l layout, paths []string, out *cutter) (tall
 		if err := out.append(r.row, nil); err != nil {
 			return in, err
 		}
-		r.row.Text = nil // the writer has it now
 		if err := r.next(); err != nil {
 			return in, err
 		}
@@ -176,7 +175,6 @@ func copyRows(ctx context.Context, l layout, path string, out *tableWriter, in *
 			in.row(r, by)
 		}
 		werr = out.append(r, by)
-		r.Text = nil // the writer has it now
 		return werr
 	})
 	if werr != nil {

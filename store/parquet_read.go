@@ -31,12 +31,7 @@ const readBatch = 256
 // readColumns reads the named columns of a file, a batch at a time. The batch
 // is only valid during the call.
 func readColumns(ctx context.Context, path string, names []string, each func(batch arrow.RecordBatch) error) (err error) {
-	// The library panics on some kinds of damage; a damaged file is an answer.
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("it is no sound Parquet file: %v", p)
-		}
-	}()
+	defer recovered(&err)
 	f, err := os.Open(path)
 	if err != nil {
 		return plain(err)
@@ -86,11 +81,7 @@ func readProperties() *parquet.ReaderProperties {
 // readShape reads what a file says of itself: its schema, and the schema
 // version in its metadata; empty where it has none.
 func readShape(path string) (shape *schema.Schema, version string, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("it is no sound Parquet file: %v", p)
-		}
-	}()
+	defer recovered(&err)
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, "", plain(err)
@@ -130,13 +121,17 @@ func leafIndices(r *file.Reader, names []string) ([]int, error) {
 
 // readRows reads whole rows. The row given to each is used again.
 func readRows(ctx context.Context, path string, each func(row *Row, index int64) error) error {
-	var row Row
 	var index int64
+	count := func(row *Row, _ *replacement) error {
+		index++
+		return each(row, index-1)
+	}
+	if ours, err := readTable(ctx, path, count); ours {
+		return err
+	}
+	var row Row
 	return readColumns(ctx, path, nil, func(batch arrow.RecordBatch) error {
-		return eachRow(batch, &row, func(int) error {
-			index++
-			return each(&row, index-1)
-		})
+		return eachRow(batch, &row, func(int) error { return count(&row, nil) })
 	})
 }
 
@@ -144,6 +139,9 @@ func readRows(ctx context.Context, path string, each func(row *Row, index int64)
 // `revisions` has beyond one of `activities` (nil in other files), and never
 // without a column that the file has.
 func readWhole(ctx context.Context, path string, each func(row *Row, by *replacement) error) error {
+	if ours, err := readTable(ctx, path, each); ours {
+		return err
+	}
 	var row Row
 	return readColumns(ctx, path, nil, func(batch arrow.RecordBatch) error {
 		for _, f := range batch.Schema().Fields() {

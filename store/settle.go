@@ -63,6 +63,21 @@ func (c *claims) claim(p Partition, rows []waitingRow, taken func(row int)) {
 	}
 }
 
+// has calls each for the rows whose id the cell has been given already.
+func (c *claims) has(p Partition, rows []waitingRow, each func(row int)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	number, ok := c.numbers[p]
+	if !ok {
+		return
+	}
+	for i, w := range rows {
+		if owner, ok := c.first[w.id]; ok && owner == number {
+			each(i)
+		}
+	}
+}
+
 // holders are the cells that may have an id by this batch.
 func (c *claims) holders(hash uint64) []Partition {
 	cells := slices.Clone(c.more[hash])
@@ -80,20 +95,29 @@ func (a *Append) Full() bool {
 	return a.batchRows >= a.limits().batchRows
 }
 
-// setAside takes the rows out of t whose id may stand in another cell.
+// setAside takes the rows out of t whose id may stand in another cell, and sees
+// to it that the index knows those that may stand in this one.
 func (a *Append) setAside(ctx context.Context, p Partition, idx *cellIndex, t *taken) error {
 	hashes := make([]uint64, len(t.rows))
 	for i, w := range t.rows {
 		hashes[i] = w.id
 	}
-	elsewhere := map[uint64]bool{}
+	here, elsewhere := map[uint64]bool{}, map[uint64]bool{}
 	err := a.w.values.lookup(ctx, index.ActivityID, hashes, func(hash uint64, cell Partition) {
-		if cell != p {
+		if cell == p {
+			here[hash] = true
+		} else {
 			elsewhere[hash] = true
 		}
 	})
 	if err != nil {
 		return err
+	}
+	if idx.inPart {
+		a.claims.has(p, t.rows, func(row int) { here[t.rows[row].id] = true })
+		if err := a.readHere(ctx, p, idx, t, here); err != nil {
+			return err
+		}
 	}
 	contested := map[int]bool{}
 	for i, w := range t.rows {
@@ -125,6 +149,21 @@ func (a *Append) setAside(ctx context.Context, p Partition, idx *cellIndex, t *t
 	}
 	t.rows = kept
 	return nil
+}
+
+// readHere reads the cell's rows that have one of the ids, given by the value
+// index's hash of them; no file, if none may.
+func (a *Append) readHere(ctx context.Context, p Partition, idx *cellIndex, t *taken, here map[uint64]bool) error {
+	if len(here) == 0 {
+		return nil
+	}
+	wanted := map[uint64]bool{}
+	for _, w := range t.rows {
+		if here[w.id] {
+			wanted[w.key] = true
+		}
+	}
+	return a.readCell(ctx, p, idx, wanted)
 }
 
 // contest puts a row among the contested ones.
@@ -303,6 +342,15 @@ func (a *Append) findInCell(ctx context.Context, q Partition, wanted map[uint64]
 	idx, err := a.cellIndex(ctx, q)
 	if err != nil {
 		return err
+	}
+	if idx.inPart {
+		keys := map[uint64]bool{}
+		for key := range wanted {
+			keys[key] = true
+		}
+		if err := a.readCell(ctx, q, idx, keys); err != nil {
+			return err
+		}
 	}
 	defer a.dedupe.keep(q, idx)
 	rows := map[int32]map[int32]bool{}

@@ -182,6 +182,20 @@ func (t *transaction) cellFiles(p Partition, committed []string) []string {
 	return files
 }
 
+// rowsIn is how many rows files of activities have.
+func (t *transaction) rowsIn(paths []string) (rows int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, path := range paths {
+		if f, fresh := t.adds[path]; fresh {
+			rows += f.rows
+		} else {
+			rows += t.w.state.files[path].Rows
+		}
+	}
+	return rows
+}
+
 // remove takes a file of activities out of the lake, whether it is committed
 // or only of this change.
 func (t *transaction) remove(path string) error {
