@@ -23,15 +23,15 @@ type Question struct {
 // WholeLake are the questions that need every file, and no other does.
 var WholeLake = []string{"back-after-silence", "first-seen-countries", "rare-actions", "text-in-raw"}
 
-// ReadQuestions reads all of them from testdata/questions, wherever that is.
+// ReadQuestions reads those of a folder, in the order of their names.
 func ReadQuestions(folder string) ([]Question, error) {
 	folder, err := filepath.Abs(folder)
 	if err != nil {
 		return nil, err
 	}
 	paths, err := filepath.Glob(filepath.Join(folder, "*.sql"))
-	if err != nil || len(paths) != 12 {
-		return nil, fmt.Errorf("questions: %q holds %d in place of 12 (%v)", folder, len(paths), err)
+	if err != nil || len(paths) == 0 {
+		return nil, fmt.Errorf("there are no questions (*.sql) in %q (%v)", folder, err)
 	}
 	var list []Question
 	for _, path := range paths {

@@ -95,11 +95,17 @@ func (of Tenant) watch() [][]byte {
 	return list
 }
 
+// Whom a hunter looks for in the story, and from where.
+const (
+	Account  = "lena.former@contoso.example"
+	Stranger = "203.0.113.251"
+)
+
 // story is an account that nobody has used since the first days. One address
 // tries thirty users, gets in as this one, from a country where it never was,
 // sends the mail elsewhere, switches off a log and takes the files.
 func (of Tenant) story() [][]byte {
-	const account, stranger, home = "lena.former@contoso.example", "203.0.113.251", "203.0.113.252"
+	const account, stranger, home = Account, Stranger, "203.0.113.252"
 	var list [][]byte
 	does := func(d deed) {
 		d.id = fmt.Sprintf("story-%03d", len(list))
