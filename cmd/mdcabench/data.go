@@ -22,20 +22,13 @@ import (
 
 // dataset says which records.
 type dataset struct {
-	kind     string // see kinds
+	kind     string // see simulate
 	records  int
 	days     int // of year and day
 	services int // of year and day
 	// since and until bound what is written; "" is all of it.
 	since, until string
 	clean        bool // of a year: nothing that only we know how to treat
-}
-
-var kinds = map[string]string{
-	"month": "30 days in the order of time, all services",
-	"year":  "days and services as given, in the order of time, with a story for the questions",
-	"cell":  "one day of one service, in the order of time",
-	"small": "records of some 200 bytes, a year of 20 services",
 }
 
 const dataSeed = 6
@@ -145,11 +138,11 @@ func (d dataset) tenant() tenant.Tenant {
 func (d dataset) simulate() (*simulator.Simulator, error) {
 	o := simulator.Options{Seed: dataSeed, End: tenant.End, Count: d.records, Clock: func() time.Time { return tenant.End.AddDate(0, 1, 0) }}
 	switch d.kind {
-	case "month":
+	case "month": // in the order of time, all services
 		o.Start = tenant.End.AddDate(0, 0, -monthDays)
-	case "cell":
+	case "cell": // one day of one service
 		o.Start, o.Services = tenant.End.AddDate(0, 0, -1), tenant.Services[:1]
-	case "year":
+	case "year": // days and services as given, with a story for the questions
 		return d.tenant().Simulate()
 	default:
 		return nil, fmt.Errorf("data of kind %q is unknown: there are month, year, cell, small", d.kind)

@@ -162,7 +162,8 @@ func (b *bench) compactOne(ctx context.Context, lake, name string, floor int64, 
 	return nil
 }
 
-// sameRecords holds every contestant that wrote Parquet against ours.
+// sameRecords holds every contestant that wrote Parquet against ours. The baseline
+// must have the very same; what the others lose is said.
 func (b *bench) sameRecords(ctx context.Context, lake string, list []*contestant, s *section) error {
 	if err := b.verify(ctx, lake); err != nil {
 		return err
@@ -177,7 +178,7 @@ func (b *bench) sameRecords(ctx context.Context, lake string, list []*contestant
 			return err
 		}
 		b.progress("  %s: %s", c.name, same)
-		if len(same.Differ)+len(same.Types) > 0 && strings.HasPrefix(c.name, "DuckDB") {
+		if len(same.Differ)+len(same.Types) > 0 && c == list[1] {
 			return fmt.Errorf("%s and mdcalake hold other records: %s", c.name, same)
 		}
 		said = append(said, c.name+": "+same.String())

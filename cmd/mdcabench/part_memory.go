@@ -37,7 +37,7 @@ func (b *bench) memoryPart(ctx *cli.Context) (section, error) {
 		{"month", "30 days in the order of time", dataset{kind: "month"}, ctx.Int("records"), ctx.Int("more"), false},
 		{"year", fmt.Sprintf("shuffled over %d days x %d services", year.days, year.services), year, ctx.Int("records"), ctx.Int("more"), true},
 		{"cell", "one day of one service", dataset{kind: "cell"}, ctx.Int("cell"), ctx.Int("more-cell"), false},
-		{"ingest", "ingest of 30 days", dataset{kind: "month"}, ctx.Int("records"), ctx.Int("more"), false},
+		{"ingest", fmt.Sprintf("ingest of %d days", scanDays), dataset{kind: "month"}, ctx.Int("records"), ctx.Int("more"), false},
 	} {
 		var list []*contestant
 		for _, n := range []int{in.few, in.many} {

@@ -27,7 +27,6 @@ func scanFlags() []cli.Flag {
 }
 
 const (
-	slowDays   = 3   // few, so that a commit has few files: they are synced in real time
 	slowPage   = 100 // records of a page at the rate: small, so that the machine is never what it waits for
 	slowRate   = 28  // requests a minute that we take
 	tenantRate = 30  // that the tenant has
@@ -50,22 +49,27 @@ type scanned struct {
 	Seconds           float64 // by the clock that the simulator has
 }
 
-// simulate starts the simulator with some days of records.
-func (b *bench) simulate(ctx context.Context, days, records int, args ...string) (*background, error) {
+// simulate starts the simulator with records of scanDays.
+func (b *bench) simulate(ctx context.Context, records int, args ...string) (*background, error) {
 	return b.process(filepath.Join(b.programs, "mdcasim"), append([]string{
-		"--seed", strconv.Itoa(dataSeed), "--count", strconv.Itoa(records), "--start", tenant.End.AddDate(0, 0, -days).Format(time.RFC3339), "--end", tenant.End.Format(time.RFC3339),
+		"--seed", strconv.Itoa(dataSeed), "--count", strconv.Itoa(records), "--start", tenant.End.AddDate(0, 0, -scanDays).Format(time.RFC3339), "--end", tenant.End.Format(time.RFC3339),
 	}, args...)...).start(ctx)
 }
 
+// scanDays are read some days after their end, when all has been saved, and before
+// the first of them is older than what the main route shows: a client expects
+// nothing from there, and reads it in one window.
+const scanDays = 20
+
 var (
-	scanSince = tenant.End.AddDate(0, 0, -monthDays).Format(time.DateOnly)
+	scanSince = tenant.End.AddDate(0, 0, -scanDays).Format(time.DateOnly)
 	scanUntil = tenant.End.Format(time.DateOnly)
-	allSaved  = tenant.End.AddDate(0, 1, 0)
+	allSaved  = tenant.End.AddDate(0, 0, 9)
 )
 
 // ingest takes all that a new simulator has, without a limit.
 func (b *bench) ingest(ctx context.Context, lake string, records int) (cost, error) {
-	sim, err := b.simulate(ctx, monthDays, records, "--now", allSaved.Format(time.RFC3339), "--rate", "0")
+	sim, err := b.simulate(ctx, records, "--now", allSaved.Format(time.RFC3339), "--rate", "0")
 	if err != nil {
 		return cost{}, err
 	}
@@ -85,7 +89,7 @@ func (b *bench) scanFast(ctx context.Context, records int, s *section) error {
 	list := []*contestant{
 		{name: "**mdcalake ingest**", ready: fresh(lake), left: filepath.Join(lake, "activities"), run: func(ctx context.Context) (cost, error) { return b.ingest(ctx, lake, records) }},
 		{name: "the documentation's loop, into a file", ready: fresh(out), left: out, run: func(ctx context.Context) (cost, error) {
-			sim, err := b.simulate(ctx, monthDays, records, "--now", allSaved.Format(time.RFC3339), "--rate", "0")
+			sim, err := b.simulate(ctx, records, "--now", allSaved.Format(time.RFC3339), "--rate", "0")
 			if err != nil {
 				return cost{}, err
 			}
@@ -128,7 +132,7 @@ func (b *bench) scanAtRate(ctx context.Context, pages int, speed float64, s *sec
 	lake, out := b.path("lake"), b.path("loop.jsonl")
 	defer remove(lake, out)
 	fast := strconv.FormatFloat(speed, 'g', -1, 64)
-	text := fmt.Sprintf("| | requests | windows | bound | simulated time | the rate forces | times as long | records |\n|---|---|---|---|---|---|---|---|\n")
+	text := "| | requests | windows | bound | simulated time | the rate forces | times as long | records |\n|---|---|---|---|---|---|---|---|\n"
 	var got []int64
 	for n, c := range []struct {
 		name string
@@ -137,7 +141,7 @@ func (b *bench) scanAtRate(ctx context.Context, pages int, speed float64, s *sec
 		{"**mdcalake ingest**", []string{"scan", "--speed", fast, "--page", strconv.Itoa(slowPage), "--since", scanSince, "--until", scanUntil, lake}},
 		{"the documentation's loop", []string{"loop", "--speed", fast, "--page", strconv.Itoa(slowPage), "--since", scanSince, "--until", scanUntil, out}},
 	} {
-		sim, err := b.simulate(ctx, slowDays, records, "--now", allSaved.Format(time.RFC3339), "--run", "--clock-speed", fast, "--latency", slowAnswer.String(), "--rate", strconv.Itoa(tenantRate))
+		sim, err := b.simulate(ctx, records, "--now", allSaved.Format(time.RFC3339), "--run", "--clock-speed", fast, "--latency", slowAnswer.String(), "--rate", strconv.Itoa(tenantRate))
 		if err != nil {
 			return err
 		}

@@ -152,7 +152,13 @@ func short(err error) string {
 		return oneLine(err.Error())
 	}
 	lines := strings.Split(strings.TrimSpace(failed.said), "\n")
-	return oneLine(fmt.Sprintf("%v: %s", failed.err, lines[len(lines)-1]))
+	said := lines[len(lines)-1]
+	for _, line := range lines {
+		if _, behind, ok := strings.Cut(line, "Error: "); ok {
+			said = behind
+		}
+	}
+	return oneLine(fmt.Sprintf("%v: %s", failed.err, said))
 }
 
 func oneLine(text string) string {

@@ -45,7 +45,7 @@ func (b *bench) interleave(ctx context.Context, rounds int, list []*contestant) 
 					return err
 				}
 				c.failed = err
-				b.progress("  %s: %v", c.name, err)
+				b.progress("  %s: %s", c.name, short(err))
 				continue
 			}
 			c.costs = append(c.costs, k)

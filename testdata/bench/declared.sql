@@ -1,6 +1,7 @@
 -- The same columns by DuckDB's read_json, which is told the type of each field
 -- that is wanted: the quick way of who does not keep the record itself. There is
--- no raw, so no content_hash either.
+-- no raw, so no content_hash either. ignore_errors is for records that have a key
+-- twice, at which it would give up everything.
 SELECT
 	r._id AS activity_id,
 	make_timestamptz(r."timestamp" * 1000) AS "timestamp",
@@ -54,7 +55,7 @@ SELECT
 	now() AS ingested,
 	'baseline' AS run_id,
 	NULL::INTEGER AS page
-FROM read_json($records, format = 'newline_delimited', columns = {
+FROM read_json($records, format = 'newline_delimited', ignore_errors = true, columns = {
 	_id: 'VARCHAR', "timestamp": 'BIGINT', created: 'BIGINT', tenantId: 'BIGINT', appId: 'BIGINT', appName: 'VARCHAR',
 	source: 'INTEGER', eventType: 'INTEGER', eventTypeValue: 'VARCHAR', eventTypeName: 'VARCHAR', genericEventType: 'VARCHAR',
 	description: 'VARCHAR', severity: 'VARCHAR', confidenceLevel: 'INTEGER',
