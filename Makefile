@@ -11,11 +11,11 @@ OUTPUT      ?= 10000000
 QUESTIONS   ?= 5000000
 CHAOS       ?= 100000
 
-.PHONY: build test check race bench fuzz golden truth crash kill kill-long chaos chaos-long memory output-memory questions lint demo interop interop-spark clean
+.PHONY: build test check race bench microbench fuzz golden truth crash kill kill-long chaos chaos-long memory output-memory questions lint demo interop interop-spark clean
 
-## build: the two programs, into .build
+## build: the programs, into .build
 build:
-	$(GO) build -trimpath -o $(BUILD)/ ./cmd/mdcalake ./cmd/mdcasim
+	$(GO) build -trimpath -o $(BUILD)/ ./cmd/mdcalake ./cmd/mdcasim ./cmd/mdcabench
 
 ## test: the suite
 test:
@@ -84,8 +84,13 @@ fuzz:
 	  done; \
 	done
 
-## bench: the benchmarks of the hot paths
-bench:
+## bench: beside DuckDB alone, zstd, and what Python has, if a registry answers; an hour or two; the result is kept.
+## One part at any size: .build/mdcabench start; see .build/mdcabench --help
+bench: build
+	$(BUILD)/mdcabench all
+
+## microbench: the benchmarks of the hot paths
+microbench:
 	$(GO) test ./... -run '^$$' -bench . -benchmem
 
 ## golden: write the expected outputs of the tests anew; look at the difference

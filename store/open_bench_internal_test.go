@@ -1,9 +1,12 @@
 package store
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,16 +101,31 @@ func longLogEntry(tb testing.TB, i int, head string) []byte {
 	return entry
 }
 
-func BenchmarkOpen50000Commits(b *testing.B) {
+// openCommits are the lengths of the logs of BenchmarkOpenCommits.
+var openCommits = flag.String("open.commits", "100,5000,50000", "lengths of the logs of BenchmarkOpenCommits")
+
+// BenchmarkOpenCommits opens lakes with long logs, as a reader with and without the
+// cached fold, and as a writer.
+func BenchmarkOpenCommits(b *testing.B) {
+	for text := range strings.SplitSeq(*openCommits, ",") {
+		commits, err := strconv.Atoi(text)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run("commits="+text, func(b *testing.B) { benchmarkOpen(b, commits) })
+	}
+}
+
+func benchmarkOpen(b *testing.B, commits int) {
 	dir := filepath.Join(b.TempDir(), "lake")
-	longLog(b, dir, 50_000)
+	longLog(b, dir, commits)
 	open := func(b *testing.B) {
 		for b.Loop() {
 			l, err := Open(dir)
 			if err != nil {
 				b.Fatal(err)
 			}
-			if n := len(l.Snapshot().Runs); n != 50_000 {
+			if n := len(l.Snapshot().Runs); n != commits {
 				b.Fatalf("%d runs", n)
 			}
 			l.Close()

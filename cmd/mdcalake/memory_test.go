@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"mdcalake/ingest/simulator/tenant"
 )
 
 // How much memory do a run and a verify take beside a lake of many records? As
@@ -102,7 +104,7 @@ func memoryReport(steps []memoryStep) string {
 // writeSmall writes records from..to of n, in the order of time over a year.
 func writeSmall(w io.Writer, from, to, n int64) error {
 	for i := from; i < to; i++ {
-		if err := writeSmallRecord(w, i, n, 0, 0); err != nil {
+		if err := tenant.WriteSmall(w, i, n, 0, 0); err != nil {
 			return err
 		}
 	}
@@ -121,17 +123,9 @@ func writeAgain(w io.Writer, of, n int64) error {
 		case 3:
 			days = 1
 		}
-		if err := writeSmallRecord(w, r.Int64N(of), *memoryRecords, app, days); err != nil {
+		if err := tenant.WriteSmall(w, r.Int64N(of), *memoryRecords, app, days); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func writeSmallRecord(w io.Writer, i, n, app, days int64) error {
-	const year = 365 * 24 * 3600 * 1000
-	at := 1_735_689_600_000 + int64(float64(i)/float64(n)*year)
-	_, err := fmt.Fprintf(w, `{"_id":"%016x","timestamp":%d,"created":%d,"appId":%d,"user":{"userName":"user%d@contoso.example"},"device":{"clientIP":"10.%d.%d.%d"}}`+"\n",
-		uint64(i)*0x9e3779b97f4a7c15, at+days*24*3600*1000, at+60_000+app+days, 20000+i%20+app*100, i%50_000, i%7, i%251, i%241)
-	return err
 }

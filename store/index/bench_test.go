@@ -8,13 +8,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"mdcalake/store/index"
 )
 
-var benchEntries = flag.Int64("index.entries", 0, "also benchmark an index of so many ids, such as 50000000")
+var benchEntries = flag.String("index.entries", "1000000,10000000", "ids in the indexes of BenchmarkLookup, such as 1000000,50000000")
 
 // id is the n-th id of the benchmarks.
 func id(n int64) uint64 {
@@ -71,10 +72,14 @@ func memory() (anon, file float64) {
 	return anon, file
 }
 
-func sizes() []int64 {
-	sizes := []int64{1_000_000, 10_000_000}
-	if *benchEntries > 0 {
-		sizes = append(sizes, *benchEntries)
+func sizes(tb testing.TB) (sizes []int64) {
+	tb.Helper()
+	for text := range strings.SplitSeq(*benchEntries, ",") {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		sizes = append(sizes, n)
 	}
 	return sizes
 }
@@ -82,7 +87,7 @@ func sizes() []int64 {
 // BenchmarkLookup asks for 200,000 ids at once, as dedupe does.
 func BenchmarkLookup(b *testing.B) {
 	const asked = 200_000
-	for _, n := range sizes() {
+	for _, n := range sizes(b) {
 		dir := b.TempDir()
 		start := b.Elapsed()
 		buildIDs(b, dir, n, 1)

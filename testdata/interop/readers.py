@@ -3,8 +3,7 @@
 A reader whose package cannot be installed is named and passed over; a reader
 that sees anything else than `query` fails the run.
 
-Usage: readers.py install REQUIREMENTS
-       readers.py compare MDCALAKE LAKE TABLE STAGE
+Usage: readers.py compare MDCALAKE LAKE TABLE STAGE
        readers.py copies MDCALAKE LAKE TABLE
        readers.py beside LAKE PID
 """
@@ -25,32 +24,6 @@ COLUMNS = [
     "activity_id", "timestamp", "created", "date", "service", "user_name", "user_tags", "is_success",
     "latitude", "objects", "raw", "raw_original", "content_hash", "ingested", "page",
 ]
-
-
-def install(requirements):
-    """Says which packages could not be had; they are passed over."""
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-
-    def had(arguments, patience):
-        try:
-            done = subprocess.run(pip + arguments, capture_output=True, text=True, timeout=patience)
-        except subprocess.TimeoutExpired:
-            return f"no answer after {patience} seconds"
-        return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["pip failed"])[-1]
-
-    for attempt in range(3):
-        started = time.monotonic()
-        if not had(["--requirement", requirements], 480):
-            return
-        if time.monotonic() - started > 240:
-            break  # no answer, rather than a no: that costs a run too much time
-        time.sleep(5 * (attempt + 1))
-    # Not all of them at once; then those that can be had, for some minutes.
-    enough = time.monotonic() + 480
-    for line in pathlib.Path(requirements).read_text().split():
-        why = had([line], 120) if time.monotonic() < enough else "not tried any more"
-        if why:
-            print(f"interop: {line} could not be installed: {why}", file=sys.stderr)
 
 
 def plain(value):
@@ -324,9 +297,7 @@ def adds(path, version):
 
 if __name__ == "__main__":
     verb, arguments = sys.argv[1], sys.argv[2:]
-    if verb == "install":
-        install(*arguments)
-    elif verb == "compare":
+    if verb == "compare":
         compare(*arguments)
     elif verb == "copies":
         copies(*arguments)

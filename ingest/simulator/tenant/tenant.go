@@ -1,23 +1,21 @@
-package main
+// Package tenant makes what long questions are put to: the days of the
+// simulator's tenant, and a small story within them that every question of
+// testdata/questions finds a part of, however few records there are. Tests and
+// the benchmark share it, so that both speak of the same year.
+package tenant
 
 import (
 	"fmt"
-	"path/filepath"
+	"io"
 	"slices"
-	"strings"
-	"testing"
 	"time"
 
 	"mdcalake/ingest/simulator"
 )
 
-// The lake that the questions are put to: what the simulator's tenant did, and a
-// small story within it that every question finds a part of, however few
-// records there are.
-
-// questionServices are the services of the tenant: the simulator's, and one
+// Services are the services of the tenant: the simulator's, and one
 // that nobody knows. The story needs the first two.
-var questionServices = []int64{
+var Services = []int64{
 	storyFiles, storyMail, 11161, 28375, 15600, 12260, 26324, 11522, 25275, 20595,
 	20940, 11770, 11114, 14509, 10489, 11627, 10980, 11599, 26069, unknownService,
 }
@@ -28,70 +26,68 @@ const (
 	unknownService = 40001 // of none that the simulator knows
 )
 
-// questionEnd is where the days end.
-var questionEnd = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+// End is where the days end.
+var End = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
 
-// tenant is what the lake is made of.
-type tenant struct {
-	days     int
-	services []int64
-	records  int // of them all
+// Tenant is what a lake is made of.
+type Tenant struct {
+	Days     int
+	Services []int64 // the first ones of Services
+	Records  int     // of them all
+	// Clean: no record comes again changed, and no text is broken, so that programs
+	// which know no such thing hold the same.
+	Clean bool
 }
 
-func (of tenant) start() time.Time { return questionEnd.AddDate(0, 0, -of.days) }
+// Start is where the days begin.
+func (of Tenant) Start() time.Time { return End.AddDate(0, 0, -of.Days) }
 
-// attack is when the story comes to its point.
-func (of tenant) attack() time.Time { return of.start().AddDate(0, 0, of.days*2/3).Add(9 * time.Hour) }
+// Attack is when the story comes to its point.
+func (of Tenant) Attack() time.Time { return of.Start().AddDate(0, 0, of.Days*2/3).Add(9 * time.Hour) }
 
-// simulate makes a simulator that has all of it.
-func (of tenant) simulate(t *testing.T) *simulator.Simulator {
-	t.Helper()
+// Simulate makes a simulator that has all of it.
+func (of Tenant) Simulate() (*simulator.Simulator, error) {
 	own := slices.Concat(of.watch(), of.story())
-	s, err := simulator.New(simulator.Options{
-		Seed: 11, Start: of.start(), End: questionEnd, Count: of.records - len(own), Records: own, NativeFeeds: true,
-		Services: slices.DeleteFunc(slices.Clone(of.services), func(id int64) bool { return id == unknownService }),
-		Clock:    func() time.Time { return questionEnd.AddDate(0, 1, 0) }, // all is saved
+	if of.Records <= len(own) {
+		return nil, fmt.Errorf("%d records are too few: %d days of %d services and their story have %d", of.Records, of.Days, len(of.Services), len(own))
+	}
+	o := simulator.Options{
+		Seed: 11, Start: of.Start(), End: End, Count: of.Records - len(own), Records: own, NativeFeeds: true,
+		Services: slices.DeleteFunc(slices.Clone(of.Services), func(id int64) bool { return id == unknownService }),
+		Clock:    func() time.Time { return End.AddDate(0, 1, 0) }, // all is saved
 		// Some records were changed later: the older ones are not in activities.
 		Revisions: 0.005, BrokenText: 0.001,
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	return s
+	if of.Clean {
+		o.Revisions, o.BrokenText = 0, 0
+	}
+	return simulator.New(o)
 }
 
-// importInto imports it 30 days at a time: a commit ends within a day when 4 GiB
-// have been read, and that day's cells would have two files.
-func (of tenant) importInto(t *testing.T, lake string) {
-	t.Helper()
-	s := of.simulate(t)
-	for since := of.start(); since.Before(questionEnd); since = since.AddDate(0, 0, 30) {
-		cmd := command(filepath.Dir(lake), nil, "import", "-", "--lake", lake)
-		var stderr strings.Builder
-		cmd.Stderr = &stderr
-		pipe, err := cmd.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		go func() {
-			s.WriteNDJSON(pipe, since, since.AddDate(0, 0, 30)) // the program says what it was given too little of
-			pipe.Close()
-		}()
-		if err := cmd.Run(); err != nil {
-			t.Fatalf("import: %v\n%s", err, stderr.String())
-		}
-		t.Log(stderr.String())
+// Portions calls write for 30 days at a time, to be imported one after the
+// other: a commit ends within a day when 4 GiB have been read, and that day's
+// cells would have two files.
+func (of Tenant) Portions(each func(write func(io.Writer) error) error) error {
+	s, err := of.Simulate()
+	if err != nil {
+		return err
 	}
+	for since := of.Start(); since.Before(End); since = since.AddDate(0, 0, 30) {
+		if err := each(func(w io.Writer) error { return s.WriteNDJSON(w, since, since.AddDate(0, 0, 30)) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // watch is a robot that looks at every service once a day: no day and service
 // is without a record.
-func (of tenant) watch() [][]byte {
+func (of Tenant) watch() [][]byte {
 	var list [][]byte
-	for day := range of.days {
-		for _, service := range of.services {
+	for day := range of.Days {
+		for _, service := range of.Services {
 			list = append(list, deed{
-				id: fmt.Sprintf("watch-%d-%d", day, service), at: of.start().AddDate(0, 0, day).Add(time.Hour), service: service,
+				id: fmt.Sprintf("watch-%d-%d", day, service), at: of.Start().AddDate(0, 0, day).Add(time.Hour), service: service,
 				user: "watch@contoso.example", ip: "203.0.113.250", country: "DE", kind: "basic", action: "HealthRead",
 			}.record())
 		}
@@ -99,21 +95,27 @@ func (of tenant) watch() [][]byte {
 	return list
 }
 
+// Whom a hunter looks for in the story, and from where.
+const (
+	Account  = "lena.former@contoso.example"
+	Stranger = "203.0.113.251"
+)
+
 // story is an account that nobody has used since the first days. One address
 // tries thirty users, gets in as this one, from a country where it never was,
 // sends the mail elsewhere, switches off a log and takes the files.
-func (of tenant) story() [][]byte {
-	const account, stranger, home = "lena.former@contoso.example", "203.0.113.251", "203.0.113.252"
+func (of Tenant) story() [][]byte {
+	const account, stranger, home = Account, Stranger, "203.0.113.252"
 	var list [][]byte
 	does := func(d deed) {
 		d.id = fmt.Sprintf("story-%03d", len(list))
 		list = append(list, d.record())
 	}
 	for n := range 12 {
-		does(deed{at: of.start().Add(time.Duration(n) * 4 * time.Hour), service: storyFiles, user: account, ip: home, country: "DE",
+		does(deed{at: of.Start().Add(time.Duration(n) * 4 * time.Hour), service: storyFiles, user: account, ip: home, country: "DE",
 			kind: "basic", action: "FileAccessed", upstream: file(n)})
 	}
-	at := of.attack()
+	at := of.Attack()
 	next := func() time.Time { at = at.Add(7 * time.Second); return at }
 	for n := range 30 {
 		user := fmt.Sprintf("user%d@contoso.example", n)
