@@ -65,6 +65,9 @@ var figures = map[string][]string{
 // Every part, tiny: it does its work, holds its contestants' records against ours,
 // verifies its lakes, leaves its section with its figures, and nothing else.
 func TestEveryPart(t *testing.T) {
+	if raceEnabled {
+		t.Skip("it is other processes that work here, minutes long; the parts of this one are run by the tests below")
+	}
 	tiny := map[string]string{
 		"import": "--days 8 --services 3 --records 300 --shuffled 300 --more 400 --more-shuffled 400 --cell 200 --small 60 --rounds 2 --others=false",
 		"memory": "--days 8 --services 3 --records 200 --more 300 --cell 100 --more-cell 200 --rounds 1",
