@@ -287,8 +287,15 @@ func (e *Engine) ask(ctx context.Context, in *instance, sql string) (rows *Rows,
 		timing.Bytes += t.Read.Bytes
 	}
 	timing.Chosen = time.Now()
-	if err := e.hand(ctx, in, q, c.files); err != nil {
+	if err := e.allow(ctx, in, q, c.files); err != nil {
 		return nil, err
+	}
+	// What types of a PIVOT are made of is read while it is prepared.
+	early := q.before > 0
+	if early {
+		if err := e.hand(ctx, in, q, c.files); err != nil {
+			return nil, err
+		}
 	}
 	timing.Furnished = time.Now()
 
@@ -300,6 +307,13 @@ func (e *Engine) ask(ctx context.Context, in *instance, sql string) (rows *Rows,
 	}
 	if n := p.parameters(); n > 0 {
 		return nil, &Error{Kind: Names, SQL: sql, Position: firstParameter(sql), Message: "a parameter has no value", Hint: "write the value in its place"}
+	}
+	// DuckDB binds whatever reads files once more when it runs, and so looks every
+	// one of them up again: it has the templates before, and the files only now.
+	if !early {
+		if err := e.hand(ctx, in, q, c.files); err != nil {
+			return nil, err
+		}
 	}
 	timing.Bound = time.Now()
 	s, err := p.run()
