@@ -21,7 +21,9 @@ type instance struct {
 	db        *sql.DB
 	conn      *sql.Conn
 	handle    bindings.Connection // the same connection, for what database/sql cannot do
-	closed    bool
+	// optimizers are those that are off while it plans; empty: not looked up yet.
+	optimizers string
+	closed     bool
 }
 
 // limits are the settings that an instance is opened with.
@@ -156,9 +158,19 @@ func (in *instance) exec(ctx context.Context, sql string, args ...any) error {
 	return err
 }
 
-// spillTo gives an instance that was started without one its spill folder.
-func (in *instance) spillTo(ctx context.Context, folder string) error {
-	if err := in.exec(ctx, "SET temp_directory = "+quoteString(folder)); err != nil {
+// limit gives an instance that was started with a memory limit alone the others.
+func (in *instance) limit(ctx context.Context, l limits) error {
+	sql := "SET temp_directory = " + quoteString(l.spill)
+	if l.threads > 0 {
+		sql += "; SET threads = " + strconv.Itoa(l.threads)
+	}
+	if l.maxDisk != "" {
+		sql += "; SET max_temp_directory_size = " + quoteString(l.maxDisk)
+	}
+	if err := in.exec(ctx, sql); err != nil {
+		if ctx.Err() != nil {
+			return cancelled(ctx, "")
+		}
 		return fmt.Errorf("start DuckDB: %w", err)
 	}
 	return nil
