@@ -20,7 +20,9 @@
 //  3. files.go     which of the lake's files it can need, below
 //  4. instance.go  the doors are locked: only these files, no extension, no
 //     setting may change
-//  5. stream.go    prepared, its type checked, run; batches come one by one
+//  5. stream.go    prepared on the empty tables, its type checked, and run with
+//     the files in their place, where DuckDB binds it anew; batches come one
+//     by one
 //  6. format.go    written: table, box, csv, tsv, json, jsonl, markdown, line,
 //     parquet or arrow, a file each
 //

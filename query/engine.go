@@ -33,6 +33,8 @@ type Options struct {
 	// MaxSpill is the most that may lie in TempDir, such as 50GiB. Empty: nine
 	// tenths of what is free there.
 	MaxSpill string
+	// Starting is one that Start has begun; nil: Open begins its own.
+	Starting *Starting
 }
 
 // Engine answers statements over one snapshot. Its methods may be called from
@@ -46,12 +48,11 @@ type Engine struct {
 	values   *store.ValueLookup // nil: there is none, as noValues says
 	noValues string
 
-	mu         sync.Mutex
-	warm       *instance // opened by Open, for the first statement
-	open       map[*Rows]bool
-	closed     bool
-	templates  map[*lakeTable]template
-	optimizers string // those that plan switches off
+	mu        sync.Mutex
+	warm      *Starting // for the next statement; nil: it opens its own
+	open      map[*Rows]bool
+	closed    bool
+	templates map[*lakeTable]template
 
 	completing completer
 
@@ -80,11 +81,28 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		return fail(err)
 	}
 	e.limits = limits{memory: o.MemoryLimit, threads: o.Threads, spill: e.temp.spill(), maxDisk: o.MaxSpill}
-	if e.warm, err = openInstance(ctx, e.limits); err != nil {
+	in, err := o.first(ctx, e.limits)
+	if err != nil {
 		return fail(err)
 	}
+	e.warm = started(in)
 	e.openValues()
 	return e, nil
+}
+
+// first is the instance of the first statement.
+func (o Options) first(ctx context.Context, l limits) (*instance, error) {
+	if o.Starting == nil {
+		return openInstance(ctx, l)
+	}
+	in, err := o.Starting.take()
+	if err != nil {
+		return nil, err
+	}
+	if err := in.limit(ctx, l); err != nil {
+		return nil, errors.Join(err, in.close())
+	}
+	return in, nil
 }
 
 // openValues opens the value index now, since one that a writer has brought
@@ -216,7 +234,7 @@ func (e *Engine) giveBack(in *instance) {
 	e.mu.Lock()
 	keep := e.warm == nil && !e.closed
 	if keep {
-		e.warm = in
+		e.warm = started(in)
 	}
 	e.mu.Unlock()
 	if !keep {
@@ -226,16 +244,28 @@ func (e *Engine) giveBack(in *instance) {
 
 func (e *Engine) takeInstance(ctx context.Context) (*instance, error) {
 	e.mu.Lock()
-	in, closed := e.warm, e.closed
+	warm, closed := e.warm, e.closed
 	e.warm = nil
 	e.mu.Unlock()
 	switch {
 	case closed:
 		return nil, errors.New("query: the engine is closed")
-	case in != nil:
-		return in, nil
+	case warm != nil:
+		// One that did not come up was begun for a statement that was interrupted.
+		if in, err := warm.take(); err == nil {
+			return in, nil
+		}
 	}
 	return openInstance(ctx, e.limits)
+}
+
+// warmUp starts the instance of the next statement, which is sure to come.
+func (e *Engine) warmUp(ctx context.Context) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.warm == nil && !e.closed {
+		e.warm = start(ctx, e.limits)
+	}
 }
 
 // ask is the road of a statement (doc.go). It owns the instance: what it does
@@ -287,19 +317,16 @@ func (e *Engine) ask(ctx context.Context, in *instance, sql string) (rows *Rows,
 		timing.Bytes += t.Read.Bytes
 	}
 	timing.Chosen = time.Now()
-	if err := e.hand(ctx, in, q, c.files); err != nil {
+	if err := e.allow(ctx, in, q, c.files); err != nil {
 		return nil, err
 	}
 	timing.Furnished = time.Now()
 
-	if p, err = in.prepare(q.run, q.before); err != nil {
-		return nil, e.statementError(q, err)
+	if p, err = e.bind(ctx, in, q, c.files); err != nil {
+		return nil, err
 	}
-	if err := p.checkType(); err != nil {
-		return nil, e.statementError(q, err)
-	}
-	if n := p.parameters(); n > 0 {
-		return nil, &Error{Kind: Names, SQL: sql, Position: firstParameter(sql), Message: "a parameter has no value", Hint: "write the value in its place"}
+	if err := e.hand(ctx, in, q, c.files); err != nil {
+		return nil, err
 	}
 	timing.Bound = time.Now()
 	s, err := p.run()
@@ -311,6 +338,31 @@ func (e *Engine) ask(ctx context.Context, in *instance, sql string) (rows *Rows,
 	e.open[rows] = true
 	e.mu.Unlock()
 	return rows, nil
+}
+
+// bind prepares a statement, on the templates. DuckDB binds whatever reads files
+// once more when it runs, and looks each of them up in both: here they are
+// not there yet.
+func (e *Engine) bind(ctx context.Context, in *instance, q *question, chosen files) (*prepared, error) {
+	if q.before > 0 {
+		// What the types of a PIVOT are made of is read now.
+		if err := e.hand(ctx, in, q, chosen); err != nil {
+			return nil, err
+		}
+	}
+	p, err := in.prepare(q.run, q.before)
+	if err != nil {
+		return nil, e.statementError(q, err)
+	}
+	if err := p.checkType(); err != nil {
+		p.close()
+		return nil, e.statementError(q, err)
+	}
+	if p.parameters() > 0 {
+		p.close()
+		return nil, &Error{Kind: Names, SQL: q.sql, Position: firstParameter(q.sql), Message: "a parameter has no value", Hint: "write the value in its place"}
+	}
+	return p, nil
 }
 
 // retellFor bounds the search for a reason.
@@ -370,9 +422,7 @@ func (e *Engine) Close() error {
 	for _, r := range open {
 		errs = append(errs, r.Close())
 	}
-	if warm != nil {
-		errs = append(errs, warm.close())
-	}
+	errs = append(errs, warm.Close())
 	errs = append(errs, e.completing.close())
 	for _, t := range e.templates {
 		if t.file != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"mdcalake/store"
@@ -13,6 +14,15 @@ import (
 // files are the files that a statement reads, by table. A table that is not
 // there, or has none, is empty.
 type files map[*lakeTable][]store.File
+
+// paths are a table's files as DuckDB is to read them.
+func (f files) paths(t *lakeTable) []string {
+	paths := make([]string, len(f[t]))
+	for i, file := range f[t] {
+		paths[i] = filepath.FromSlash(file.Path)
+	}
+	return paths
+}
 
 // choice is what a statement opens, and why.
 type choice struct {

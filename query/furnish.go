@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/duckdb/duckdb-go/v2"
 )
@@ -13,12 +12,6 @@ import (
 // furnish gives the instance its tables, empty as yet where they are files. A
 // statement that names none pays for none.
 func (e *Engine) furnish(ctx context.Context, in *instance, q *question) error {
-	if err := in.exec(ctx, createShields+createMacros); err != nil {
-		return fmt.Errorf("make the functions of the lake: %w", err)
-	}
-	if err := registerFunctions(in); err != nil {
-		return fmt.Errorf("make the functions of the lake: %w", err)
-	}
 	for _, t := range lakeTables {
 		if !q.tree.sees(t.name) {
 			continue
@@ -39,8 +32,8 @@ func (e *Engine) furnish(ctx context.Context, in *instance, q *question) error {
 	return e.fill(in, q)
 }
 
-// hand gives the tables the files that were chosen, and locks the instance.
-func (e *Engine) hand(ctx context.Context, in *instance, q *question, chosen files) error {
+// allow locks the instance. Of files it leaves it those that were chosen.
+func (e *Engine) allow(ctx context.Context, in *instance, q *question, chosen files) error {
 	var allowed []string
 	for _, t := range lakeTables {
 		if !q.tree.sees(t.name) {
@@ -50,20 +43,23 @@ func (e *Engine) hand(ctx context.Context, in *instance, q *question, chosen fil
 		if err != nil {
 			return err
 		}
-		allowed = append(allowed, tpl.path)
-		if len(chosen[t]) == 0 {
+		allowed = append(append(allowed, tpl.path), chosen.paths(t)...)
+	}
+	return in.lock(ctx, allowed)
+}
+
+// hand gives the tables the files that were chosen, in place of the templates.
+func (e *Engine) hand(ctx context.Context, in *instance, q *question, chosen files) error {
+	for _, t := range lakeTables {
+		paths := chosen.paths(t)
+		if !q.tree.sees(t.name) || len(paths) == 0 {
 			continue // the template stays: a list may not be empty
-		}
-		paths := make([]string, len(chosen[t]))
-		for i, f := range chosen[t] {
-			paths[i] = filepath.FromSlash(f.Path)
 		}
 		if err := in.exec(ctx, "SET VARIABLE "+t.variable()+" = $1", paths); err != nil {
 			return fmt.Errorf("name the files of %s: %w", t.name, err)
 		}
-		allowed = append(allowed, paths...)
 	}
-	return in.lock(ctx, allowed)
+	return nil
 }
 
 // fill puts the ledger into its tables, where the statement reads them.

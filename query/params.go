@@ -173,6 +173,7 @@ func (e *Engine) fitting(ctx context.Context, b *binding) (string, []string, err
 		bound  string
 		asText []string
 	}
+	e.warmUp(ctx)
 	done := make(chan answer, 1)
 	release := in.interruptOn(ctx)
 	go func() {

@@ -33,7 +33,7 @@ var errPlanTime = errors.New("planning takes too long")
 // plan is DuckDB's plan of a statement as JSON. The transaction must be the
 // one that the statement runs in: then now() is the same in both.
 func (e *Engine) plan(ctx context.Context, in *instance, sql string) (answer []byte, err error) {
-	others, err := e.otherOptimizers(ctx, in)
+	others, err := in.otherOptimizers(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -69,15 +69,13 @@ func (e *Engine) plan(ctx context.Context, in *instance, sql string) (answer []b
 	return []byte(text), nil
 }
 
-// otherOptimizers is the list of those that are switched off, read once.
-func (e *Engine) otherOptimizers(ctx context.Context, in *instance) (string, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.optimizers == "" {
-		err := in.conn.QueryRowContext(ctx, "SELECT string_agg(name, ',') FROM duckdb_optimizers() WHERE name NOT IN ('"+strings.Join(planOptimizers, "','")+"')").Scan(&e.optimizers)
+// otherOptimizers is the list of those that are switched off.
+func (in *instance) otherOptimizers(ctx context.Context) (string, error) {
+	if in.optimizers == "" {
+		err := in.conn.QueryRowContext(ctx, "SELECT string_agg(name, ',') FROM duckdb_optimizers() WHERE name NOT IN ('"+strings.Join(planOptimizers, "','")+"')").Scan(&in.optimizers)
 		if err != nil {
 			return "", fmt.Errorf("list the optimizers: %w", err)
 		}
 	}
-	return e.optimizers, nil
+	return in.optimizers, nil
 }

@@ -111,7 +111,7 @@ func PlanAdoption(ctx context.Context, dir string, o AdoptOptions, report func(P
 
 func (v *verifier) planAdoption(ctx context.Context, revert bool) (*AdoptionPlan, error) {
 	// What cannot be read at all is an error here, as for every other verb.
-	now, _, err := openLog(v.layout)
+	now, _, err := openLog(v.layout, false)
 	if err != nil {
 		return nil, err
 	}

@@ -228,7 +228,7 @@ func ForgeFold(dir string) error {
 	if err != nil {
 		return err
 	}
-	s, _, err := openLog(l)
+	s, _, err := openLog(l, false)
 	if err != nil {
 		return err
 	}

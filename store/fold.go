@@ -241,10 +241,9 @@ func cmpOr(a, b int) int {
 
 func sortedFiles(m map[string]File) []File {
 	files := make([]File, 0, len(m))
-	for _, f := range m {
-		files = append(files, f)
+	for _, path := range sortedKeys(m) { // names are sorted sooner than what they stand for
+		files = append(files, m[path])
 	}
-	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	return files
 }
 

@@ -36,11 +36,12 @@ type cachedFold struct {
 	entries int64 // and entries
 }
 
-// openLog is readLog by way of the cached fold.
-func openLog(l layout) (*fold, cachedFold, error) {
+// openLog is readLog by way of the cached fold. A fold that is opened light can
+// be read and not written.
+func openLog(l layout, light bool) (*fold, cachedFold, error) {
 	log := logDir{fs: osFS{}, layout: l}
 	// The cache first: then the log is at least as long as it says.
-	state, cached := readFold(l, log)
+	state, cached := readFold(l, log, light)
 	versions, err := delta.Versions(log)
 	if err != nil {
 		return nil, cachedFold{}, plain(err)
@@ -56,12 +57,12 @@ func openLog(l layout) (*fold, cachedFold, error) {
 
 // readFold answers nil for a cache that is missing, damaged, another version's
 // or another log's.
-func readFold(l layout, log logDir) (*fold, cachedFold) {
+func readFold(l layout, log logDir, light bool) (*fold, cachedFold) {
 	data, err := readText(l.private(foldName))
 	if err != nil {
 		return nil, cachedFold{}
 	}
-	state, err := unsealFold(data)
+	state, err := unsealFold(data, light)
 	if err != nil {
 		return nil, cachedFold{}
 	}
@@ -100,7 +101,7 @@ func sealFold(s *fold, room int64) []byte {
 	return append(file, body...)
 }
 
-func unsealFold(file string) (*fold, error) {
+func unsealFold(file string, light bool) (*fold, error) {
 	if len(file) < foldHeader {
 		return nil, errFoldCodec
 	}
@@ -109,7 +110,13 @@ func unsealFold(file string) (*fold, error) {
 	if header != foldMagic+string(binary.LittleEndian.AppendUint32(nil, foldFormat))+string(sum[:]) {
 		return nil, errFoldCodec
 	}
-	return decodeFold(body)
+	if light {
+		if s, err := decodeFold(body, true); err == nil {
+			return s, nil
+		}
+		// Why a file is odd follows from what was passed over.
+	}
+	return decodeFold(body, false)
 }
 
 // keepFold writes the cached fold once enough has been committed since.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,7 +42,7 @@ func TestACachedFoldAndTheEntriesBehindItMakeTheSameStateAsTheWholeLog(t *testin
 		at := newFold()
 		for v := range entries {
 			foldEntries(t, at, v, entries[v:v+1])
-			cached, err := unsealFold(string(sealFold(at, 0)))
+			cached, err := unsealFold(string(sealFold(at, 0)), false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -52,6 +53,15 @@ func TestACachedFoldAndTheEntriesBehindItMakeTheSameStateAsTheWholeLog(t *testin
 			have, err := cached.snapshot("/lake")
 			if !reflect.DeepEqual(have, want) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
 				t.Fatalf("the snapshot, cached at entry %d: %v, want %v\n%s", v, err, wantErr, cmp.Diff(want, have))
+			}
+			light, err := unsealFold(string(sealFold(at, 0)), true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			foldEntries(t, light, v+1, entries[v+1:])
+			have, err = light.snapshot("/lake")
+			if !reflect.DeepEqual(have, want) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+				t.Fatalf("the snapshot, opened light at entry %d: %v, want %v\n%s", v, err, wantErr, cmp.Diff(want, have))
 			}
 		}
 	})
@@ -235,12 +245,39 @@ func TestTheCachedFoldHasEveryFieldOfAFold(t *testing.T) {
 			t.Errorf("this test leaves the field %s of a fold empty", f.Name)
 		}
 	}
-	cached, err := unsealFold(string(sealFold(s, 0)))
+	cached, err := unsealFold(string(sealFold(s, 0)), false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(cached, s) {
 		t.Errorf("(- the fold, + from the cache):\n%s", diffFolds(s, cached))
+	}
+	// What a reader passes over is all that it lacks; an odd file takes it back
+	// to reading everything.
+	light, err := unsealFold(string(sealFold(s, 0)), true)
+	if err != nil || !reflect.DeepEqual(light, s) {
+		t.Errorf("of a fold with an odd file, opened light: %v\n%s", err, diffFolds(s, light))
+	}
+	for path := range s.odd {
+		name := strings.TrimPrefix(path, activitiesDir+"/")
+		s.table = delta.RestoreSnapshot(*s.table, slices.DeleteFunc(s.table.Files(), func(f delta.File) bool { return f.Name == name }), s.table.Removed())
+	}
+	s.odd = map[string]oddFile{}
+	light, err = unsealFold(string(sealFold(s, 0)), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := s.table.Files()
+	for i := range files {
+		files[i].Tags, files[i].PartitionValues = nil, nil
+	}
+	removed := s.table.Removed()
+	for i := range removed {
+		removed[i].PartitionValues = nil
+	}
+	s.table = delta.RestoreSnapshot(*s.table, files, removed)
+	if !reflect.DeepEqual(light, s) {
+		t.Errorf("opened light (- the fold, + from the cache):\n%s", diffFolds(s, light))
 	}
 }
 
@@ -375,12 +412,13 @@ func FuzzFoldCache(f *testing.F) {
 	f.Add(encodeFold(fullFold(f), 0))
 	f.Add(encodeFold(newFold(), 0))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		unsealFold(string(body))
-		have, err := decodeFold(string(body))
+		unsealFold(string(body), false)
+		decodeFold(string(body), true)
+		have, err := decodeFold(string(body), false)
 		if err != nil {
 			return
 		}
-		again, err := decodeFold(string(encodeFold(have, 0)))
+		again, err := decodeFold(string(encodeFold(have, 0)), false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -396,14 +434,14 @@ func TestAnyDamageToTheCachedFoldIsNoticed(t *testing.T) {
 	for i := range file {
 		damaged := slices.Clone(file)
 		damaged[i] ^= 0x10
-		if _, err := unsealFold(string(damaged)); err == nil {
+		if _, err := unsealFold(string(damaged), false); err == nil {
 			t.Errorf("a changed bit of byte %d is not noticed", i)
 		}
-		if _, err := unsealFold(string(file[:i])); err == nil {
+		if _, err := unsealFold(string(file[:i]), false); err == nil {
 			t.Errorf("that only %d bytes are left is not noticed", i)
 		}
 	}
-	if _, err := unsealFold(string(append(bytes.Clone(file), 0))); err == nil {
+	if _, err := unsealFold(string(append(bytes.Clone(file), 0)), false); err == nil {
 		t.Error("a byte too many is not noticed")
 	}
 }
@@ -426,7 +464,7 @@ func TestACachedFoldNamesNoFileOutsideTheLake(t *testing.T) {
 	} {
 		s := fullFold(t)
 		change(s)
-		if _, err := unsealFold(string(sealFold(s, 0))); err == nil {
+		if _, err := unsealFold(string(sealFold(s, 0)), false); err == nil {
 			t.Errorf("%s may lie elsewhere", name)
 		}
 	}

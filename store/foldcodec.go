@@ -18,7 +18,10 @@ var errFoldCodec = errors.New("the cached fold is damaged")
 // zero and bad stays set.
 type foldCodec struct {
 	reading bool
-	bad     bool
+	// light passes over what of a table's files only a writer asks for: two maps
+	// of each, a third of the time.
+	light bool
+	bad   bool
 
 	out     []byte
 	textNo  map[string]uint64 // texts that were written, from 1
@@ -36,8 +39,8 @@ func encodeFold(s *fold, room int64) []byte {
 	return c.out
 }
 
-func decodeFold(data string) (*fold, error) {
-	c := &foldCodec{reading: true, in: data}
+func decodeFold(data string, light bool) (*fold, error) {
+	c := &foldCodec{reading: true, light: light, in: data}
 	s := newFold()
 	c.fold(s)
 	if c.bad || c.in != "" {
@@ -201,6 +204,36 @@ func (c *foldCodec) optionalText(p **string) {
 	c.text(*p)
 }
 
+// pass goes over a table of texts and keeps none of them. Numbers that stand
+// for texts count on all the same.
+func (c *foldCodec) pass(value func(*string)) {
+	var s string
+	for range max(c.count(0, 2), 0) {
+		c.text(&s)
+		value(&s)
+		if c.bad {
+			return
+		}
+	}
+}
+
+// passOptional goes over a text that may be missing.
+func (c *foldCodec) passOptional(s *string) {
+	var has bool
+	if c.flag(&has); has {
+		c.text(s)
+	}
+}
+
+// tags are those of a file.
+func (c *foldCodec) tags(v *map[string]string) {
+	if c.light {
+		c.pass(c.text)
+		return
+	}
+	codeTable(c, v, 1, c.text)
+}
+
 // partitionValues of a file; the second file of a cell refers to the first.
 func (c *foldCodec) partitionValues(v *map[string]*string) {
 	key := ""
@@ -210,6 +243,9 @@ func (c *foldCodec) partitionValues(v *map[string]*string) {
 	n := c.valueNo[key]
 	c.unsigned(&n)
 	switch {
+	case n == 0 && c.light:
+		c.pass(c.passOptional)
+		c.values = append(c.values, nil)
 	case n == 0:
 		codeTable(c, v, 1, c.optionalText)
 		if c.reading {

@@ -113,7 +113,7 @@ func (c *foldCodec) file(s *fold, f *delta.File) {
 	c.numbers(&f.Version, &f.Size, &f.ModificationTime)
 	c.flag(&f.DataChange)
 	c.plain(&f.Add.Stats)
-	codeTable(c, &f.Tags, 1, c.text)
+	c.tags(&f.Tags)
 	c.bytes((*[]byte)(&f.DeletionVector))
 	ours, placed := s.files[rel]
 	c.flag(&placed)
@@ -125,6 +125,8 @@ func (c *foldCodec) file(s *fold, f *delta.File) {
 	case !c.reading || c.bad:
 	case placed:
 		s.files[rel] = ours
+	case c.light:
+		c.fault()
 	default:
 		// What is odd about it follows from what the table says.
 		if file, err := activitiesFile(f.Version, f.Name, &f.Add); err != nil {

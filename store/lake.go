@@ -32,7 +32,7 @@ func Open(dir string) (*Lake, error) {
 	// The lock comes before the log is read: a file that the snapshot names must
 	// not vanish in between.
 	lake := &Lake{layout: l, readers: lockShared(l.private(readersName))}
-	state, _, err := openLog(l)
+	state, _, err := openLog(l, true)
 	if err == nil {
 		lake.state = state
 		lake.snapshot, err = state.snapshot(l.root)

@@ -58,7 +58,7 @@ func readStatus(l layout) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	state, _, err := openLog(l)
+	state, _, err := openLog(l, false)
 	if err != nil {
 		return nil, err
 	}

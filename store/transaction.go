@@ -463,7 +463,7 @@ func (t *transaction) abandon() {
 	}
 	// A commit may have become visible though it answered an error: what the log
 	// names stays, so the log is asked again before anything goes.
-	state, cached, err := openLog(t.w.layout)
+	state, cached, err := openLog(t.w.layout, false)
 	if err != nil {
 		return
 	}

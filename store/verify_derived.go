@@ -17,7 +17,7 @@ import (
 // cachedFold compares the cached fold with the log.
 func (v *verifier) cachedFold() error {
 	log := logDir{fs: osFS{}, layout: v.layout}
-	state, _ := readFold(v.layout, log)
+	state, _ := readFold(v.layout, log, false)
 	if state == nil || !v.log.whole() || state.table.Version > v.log.version() {
 		return nil // missing, broken, or made while we were reading
 	}

@@ -93,7 +93,7 @@ func (w *Writer) start() error {
 	if err := w.takeLock(); err != nil {
 		return err
 	}
-	state, cached, err := openLog(w.layout)
+	state, cached, err := openLog(w.layout, false)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,19 @@ func boundMemory() {
 	}
 }
 
+// startingGarbage is the collector's pace while a lake is opened for a question:
+// hardly anything of what that leaves behind is rubbish, and to look for some at
+// every doubling takes a sixth of the time until the first row. What an answer may
+// take is bounded all the same (boundAnswer).
+const startingGarbage = 400
+
+// startFast sets that pace, unless the person has set GOGC.
+func startFast(getenv func(string) string) {
+	if getenv("GOGC") == "" {
+		debug.SetGCPercent(startingGarbage)
+	}
+}
+
 // answerMemory is what the heap may grow by while an answer is written: rows
 // go through it and leave rubbish behind, beside which DuckDB has its buffers.
 const answerMemory = 48 << 20

@@ -112,6 +112,9 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 		defer cancel()
 	}
 	opened := time.Now()
+	startFast(c.getenv)
+	starting := query.Start(run, ctx.String("memory-limit"))
+	defer starting.Close()
 	lake, err := store.Open(ctx.String("lake"))
 	if err != nil {
 		return err
@@ -132,7 +135,7 @@ func runQuery(ctx *cli.Context, c console) (err error) {
 	if !asOf.IsZero() {
 		fmt.Fprintln(c.err, pastText(snapshot))
 	}
-	engine, err := query.Open(run, query.Options{Snapshot: snapshot, TempDir: os.TempDir(), MemoryLimit: ctx.String("memory-limit")})
+	engine, err := query.Open(run, query.Options{Snapshot: snapshot, TempDir: os.TempDir(), MemoryLimit: ctx.String("memory-limit"), Starting: starting})
 	if err != nil {
 		return err
 	}
