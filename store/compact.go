@@ -296,11 +296,14 @@ func (m Merge) written() (bytes int64) {
 func (m Merge) memory() (most int64) {
 	for _, files := range m.steps() {
 		made := m.madeOf(files)
-		memory := made.openMemory() + min(made.Size, rowGroupMemory)
+		open, largest := int64(0), int64(0)
 		for _, f := range files {
-			memory += f.openMemory()
+			open, largest = open+f.openMemory(), max(largest, f.openMemory())
 		}
-		most = max(most, memory)
+		if m.Table != activitiesDir {
+			open = largest // they are read one after the other
+		}
+		most = max(most, open+made.openMemory()+min(made.Size, rowGroupMemory))
 	}
 	return min(most, compactionMemory)
 }

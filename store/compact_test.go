@@ -286,7 +286,8 @@ func TestAPlanHoldsItsRule(t *testing.T) {
 				for _, f := range step {
 					memory += f.OpenMemory()
 				}
-				if len(step) > store.MergeInputs || len(step) > 2 && memory > store.MergeMemory {
+				// Files of a side table are read one after the other.
+				if m.Table == "activities" && (len(step) > store.MergeInputs || len(step) > 2 && memory > store.MergeMemory) {
 					t.Errorf("%s: %d files at once, which take %d bytes", m, len(step), memory)
 				}
 			}
