@@ -31,10 +31,7 @@ func (a *Append) writeCell(ctx context.Context, p Partition, t taken, name strin
 		return err
 	}
 	t.sort()
-	idx, err := a.cellIndex(ctx, p)
-	if err != nil {
-		return err
-	}
+	idx := a.cellIndex(p)
 	if err := a.setAside(ctx, p, idx, &t); err != nil {
 		return err
 	}

@@ -104,7 +104,7 @@ func dedupeKey(id []byte) uint64 { return maphash.Bytes(dedupeSeed, id) }
 // batch under way has added and replaced. It is the caller's alone until keep
 // takes it back. One that is in part has still to be read (readCell) if any of
 // the cell's rows matter.
-func (a *Append) cellIndex(_ context.Context, p Partition) (*cellIndex, error) {
+func (a *Append) cellIndex(p Partition) *cellIndex {
 	d := &a.dedupe
 	d.mu.Lock()
 	idx := d.cells[p]
@@ -116,7 +116,7 @@ func (a *Append) cellIndex(_ context.Context, p Partition) (*cellIndex, error) {
 	if idx == nil {
 		idx = &cellIndex{rows: map[uint64]knownRow{}, inPart: len(a.filesOf(p)) > 0}
 	}
-	return idx, nil
+	return idx
 }
 
 // filesOf are the files of a cell as the batch under way would leave it.

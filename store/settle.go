@@ -339,10 +339,7 @@ func (a *Append) findStanding(ctx context.Context, p Partition, contests map[str
 }
 
 func (a *Append) findInCell(ctx context.Context, q Partition, wanted map[uint64]string, contests map[string]*contest) error {
-	idx, err := a.cellIndex(ctx, q)
-	if err != nil {
-		return err
-	}
+	idx := a.cellIndex(q)
 	if idx.inPart {
 		keys := map[uint64]bool{}
 		for key := range wanted {
