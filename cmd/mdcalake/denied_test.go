@@ -173,9 +173,18 @@ func TestAccessThatIsDenied(t *testing.T) {
 		}
 		was := len(names)
 		s.refused(rel, "query", ask)
-		s.refused(rel, "import", "two.jsonl")
+		s.must(os.WriteFile(filepath.Join(s.dir, "again.jsonl"), []byte(`{"_id":"a","timestamp":1795089600000,"severity":"INFO"}`+"\n"), 0o644))
+		s.refused(rel, "import", "again.jsonl")
 		if names, _ := filepath.Glob(filepath.Join(lake, "activities", "*", "*", "*")); len(names) != was {
 			t.Errorf("files after a refused import: %q", names)
+		}
+		// What is new has nothing to do with that file.
+		if _, errs, code := s.run("import", "two.jsonl"); code != exitDone {
+			t.Errorf("import of a new record: exit code %d, %s", code, errs)
+		}
+		s.must(os.Chmod(names[0], 0o444))
+		if out, errs, code := s.run("verify"); code != exitDone {
+			t.Errorf("verify: exit code %d, %q, %s", code, out, errs)
 		}
 	})
 	t.Run("to make a lake", func(t *testing.T) {
