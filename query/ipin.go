@@ -40,13 +40,7 @@ func registerFunctions(in *instance) error {
 		return duckdb.ScalarFuncConfig{InputTypeInfos: []duckdb.TypeInfo{text, ranges}, ResultTypeInfo: truth}
 	}
 	return duckdb.RegisterScalarUDFSet(in.conn, ipInName,
-		&ipIn{config: config(text), bind: bindRanges, column: textRanges}, &ipIn{config: config(list), bind: bindNothing, column: listRanges})
-}
-
-// bindNothing binds a context alone. Without a function for that the driver looks
-// for one at the first chunks, in several threads at once and without a lock.
-func bindNothing(context.Context, []duckdb.ScalarUDFArg) (context.Context, error) {
-	return context.Background(), nil
+		&ipIn{config: config(text), bind: bindRanges, column: textRanges}, &ipIn{config: config(list), column: listRanges})
 }
 
 const ipInName = "ip_in"

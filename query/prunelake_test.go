@@ -163,7 +163,7 @@ func openLake(t testing.TB, root string) *store.Snapshot {
 
 func openEngine(t testing.TB, s *store.Snapshot) *Engine {
 	t.Helper()
-	e, err := Open(t.Context(), Options{Snapshot: s, TempDir: t.TempDir(), Threads: 2})
+	e, err := Open(t.Context(), Options{Snapshot: s, TempDir: t.TempDir(), Threads: threads})
 	if err != nil {
 		t.Fatal(err)
 	}

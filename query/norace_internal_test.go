@@ -1,0 +1,5 @@
+//go:build !race
+
+package query
+
+const threads = 2
