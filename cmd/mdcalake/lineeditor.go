@@ -32,8 +32,9 @@ import (
 //     switch off what we need; a lone Escape eats the next key; it counts a word
 //     in bytes; of a character that is joined from several, typed and not pasted,
 //     it takes the first part alone, and puts what is without a width behind the
-//     cursor. Bytes that are no UTF-8 it drops, and so it does with a character that
-//     lies across the 1,024th byte of what comes at once and is no paste.
+//     cursor. Bytes that are no UTF-8 it drops, and so it does with a character whose
+//     bytes come apart: terminals send them together, but one that is typed ahead
+//     may lie across the 1,024th byte of what is read at once.
 //   - knz/bubbline lost whatever was pasted behind the first finished
 //     statement, always has a line of help below, and has stood still since 2023.
 type lineEditor struct {

@@ -307,8 +307,8 @@ func TestThePromptTakesTextAsItIs(t *testing.T) {
 			s.clears()
 			want := fmt.Sprintf("%X", text)
 			if split {
-				for _, b := range []byte("select hex('" + text + "');\r") {
-					s.types(string([]byte{b}))
+				for _, r := range "select hex('" + text + "');\r" {
+					s.types(string(r)) // a terminal sends the bytes of a key together
 				}
 			} else {
 				s.types("select hex('" + text + "');\r")
