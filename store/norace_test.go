@@ -7,3 +7,5 @@ const stride = 1
 const rapidChecks = "40"
 
 const rowsAtLittleMemory = 1000
+
+const raceEnabled = false

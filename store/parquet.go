@@ -264,16 +264,13 @@ func memberNumber(l *parquetfile.Leaf, rep uint8, v int64, has bool) {
 
 // close ends the file: everything is in the writer below when it returns.
 func (t *tableWriter) close() error {
-	if err := closeFile(t.w, t.tool); err != nil {
+	err := t.w.Close(createdBy, [][2]string{{metaSchemaVersion, fmt.Sprint(SchemaVersion)}, {metaToolVersion, t.tool}})
+	if err != nil {
 		return err
 	}
 	t.kind.giveBack(t.form, t.w)
 	t.w = nil
 	return t.sink.finish()
-}
-
-func closeFile(w *parquetfile.Writer, toolVersion string) error {
-	return w.Close(createdBy, [][2]string{{metaSchemaVersion, fmt.Sprint(SchemaVersion)}, {metaToolVersion, toolVersion}})
 }
 
 // hashingWriter counts and hashes what goes to the disk, in large writes.

@@ -9,3 +9,5 @@ const stride = 19
 const rapidChecks = "8"
 
 const rowsAtLittleMemory = 300
+
+const raceEnabled = true

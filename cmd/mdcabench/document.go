@@ -68,7 +68,8 @@ func parseDocument(text string) (document, error) {
 	return d, nil
 }
 
-func (d document) String() string {
+// encode is the file. It fails where a figure is no number.
+func (d document) encode() (string, error) {
 	var b strings.Builder
 	b.WriteString(`# mdcalake beside what else one could take
 
@@ -93,11 +94,11 @@ is computed round by round. Memory is the peak of what is resident. All data is 
 		}
 		figures, err := json.Marshal(s.facts) // sorted by name
 		if err != nil {
-			panic(err) // numbers of a map
+			return "", fmt.Errorf("figures of section %s: %w", part, err)
 		}
 		fmt.Fprintf(&b, "\n%s%s%s%s\n%s%s%s", sectionBegin, s.part, commentEnd, strings.TrimRight(s.text, "\n"), factsBegin, figures, commentEnd)
 	}
-	return b.String()
+	return b.String(), nil
 }
 
 // keep puts a section into the file.
@@ -116,11 +117,15 @@ func (b *bench) keep(s section) error {
 		return fmt.Errorf("%s: %w", b.result, err)
 	}
 	d[s.part] = s
+	whole, err := d.encode()
+	if err != nil {
+		return fmt.Errorf("%s: %w", b.result, err)
+	}
 	if err := os.MkdirAll(filepath.Dir(b.result), 0o755); err != nil {
 		return err
 	}
 	temporary := b.result + ".new"
-	if err := os.WriteFile(temporary, []byte(d.String()), 0o644); err != nil {
+	if err := os.WriteFile(temporary, []byte(whole), 0o644); err != nil {
 		return err
 	}
 	return os.Rename(temporary, b.result)

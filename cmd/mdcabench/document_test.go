@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -40,7 +41,11 @@ func TestOneSectionIsReplaced(t *testing.T) {
 	if strings.Contains(text, "slow") || !strings.Contains(text, "quick") || !strings.Contains(text, "| 1.40x | yes |") || strings.Count(text, "imported") != 1 {
 		t.Errorf("not replaced:\n%s", text)
 	}
-	if d, err := parseDocument(text); err != nil || d.String() != text {
+	d, err := parseDocument(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if whole, err := d.encode(); err != nil || whole != text {
 		t.Errorf("does not come back as it was (%v)", err)
 	}
 }
@@ -71,5 +76,13 @@ func TestTargetsHaveFigures(t *testing.T) {
 		if (target.fact == "") == (target.seeOnly == "") || target.fact != "" && figures[part] == nil {
 			t.Errorf("%q is measured by nobody", target.what)
 		}
+	}
+}
+
+// A ratio to nothing is no number: the file stays as it is.
+func TestAFigureThatIsNoNumber(t *testing.T) {
+	d := document{"start": section{part: "start", text: "## Start\n", facts: map[string]float64{"start.ratio": math.NaN()}}}
+	if whole, err := d.encode(); err == nil || !strings.Contains(err.Error(), "section start") {
+		t.Errorf("%q, %v", whole, err)
 	}
 }
