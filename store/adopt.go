@@ -93,7 +93,7 @@ func (t *transaction) inOrder(ctx context.Context, f File) error {
 	err := readWhole(ctx, t.w.layout.path(f.Path), func(r *Row, _ *replacement) error {
 		in.row(r, nil)
 		encoded = appendWhole(encoded[:0], r)
-		rows.append(nil, newWaitingRow(r, 0, 0), encoded, len(r.Text))
+		rows.append(nil, newWaitingRow(r), encoded, len(r.Text))
 		if rows.raw < t.w.opts.limits.fileRaw {
 			return nil
 		}
@@ -130,7 +130,11 @@ func (t *transaction) writeInOrder(rows *cell, out []string) ([]string, error) {
 	}
 	var row Row
 	for _, w := range waiting.rows {
-		if err := decodeWhole(waiting.encoded(w), &row); err != nil {
+		encoded, err := waiting.encoded(w)
+		if err == nil {
+			err = decodeWhole(encoded, &row)
+		}
+		if err != nil {
 			return out, f.abandon(err)
 		}
 		if err := f.table.append(&row, nil); err != nil {

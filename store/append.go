@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -43,6 +44,7 @@ type Append struct {
 	erased          erasures
 	err             error // the run cannot go on
 	encoded         sync.Pool
+	leaving         leavingCells
 	room            *sync.Cond    // a cell has been written or spilled
 	encoders        chan struct{} // a place for each cell that is being encoded
 }
@@ -84,7 +86,7 @@ func (w *Writer) Begin(run Run) (*Append, error) {
 	if err := w.CheckTenant(run.Host); err != nil {
 		return nil, err
 	}
-	a := &Append{w: w, tx: w.begin(run.RunID), run: run, cells: map[Partition]*cell{}}
+	a := &Append{w: w, tx: w.begin(run.RunID), run: run, cells: map[Partition]*cell{}, free: freeChunks{most: mostFree}}
 	a.newBatch()
 	a.dedupe.reset(w)
 	a.encoded.New = func() any { return new([]byte) }
@@ -96,6 +98,7 @@ func (w *Writer) Begin(run Run) (*Append, error) {
 
 func (a *Append) newBatch() {
 	a.batch = batch{bad: map[[32]byte]bool{}, released: map[[32]byte]bool{}, seen: map[string]int64{}, tenants: map[int64]bool{}}
+	a.leaving = nil
 	a.contested, a.contestedMemory, a.claims = map[Partition]*cell{}, 0, newClaims()
 	a.ingested, a.memory, a.loaded, a.batchRows = 0, 0, 0, 0
 }
@@ -169,7 +172,7 @@ func (a *Append) add(ctx context.Context, r *Row, encoded []byte) error {
 		c = &cell{partition: p}
 		a.cells[p] = c
 	}
-	a.memory += c.append(&a.free, newWaitingRow(r, 0, 0), encoded, len(r.Text)+len(r.Original))
+	a.memory += c.append(&a.free, newWaitingRow(r), encoded, len(r.Text)+len(r.Original))
 	a.rowCount++
 	a.batchRows++
 	c.lastRow = a.rowCount
@@ -244,37 +247,95 @@ func (a *Append) relieve(last Partition) (c *cell, t taken, write bool) {
 	if c := a.cells[last]; c != nil && c.raw >= a.limits().fileRaw && !c.busy {
 		return c, a.takeFrom(c, true), true
 	}
+	if c := a.leaving.next(); c != nil {
+		return c, a.takeFrom(c, false), false
+	}
 	if a.memory+a.loaded < a.limits().buffer {
 		return nil, taken{}, false
 	}
-	idle, largest := a.waiting()
+	w := a.waiting()
 	switch {
-	case idle == nil: // all of them are on their way out
+	case len(w.largest) == 0: // all of them are on their way out
 		return nil, taken{}, false
-	case a.rowCount-idle.lastRow >= a.limits().idleRows:
-		return idle, a.takeFrom(idle, true), true
-	case a.memory < a.limits().buffer && !a.worthSpilling(largest):
+	case w.idle != nil && w.idleMemory >= a.limits().buffer/leastIdle:
+		return w.idle, a.takeFrom(w.idle, true), true
+	case a.memory < a.limits().buffer && !a.worthSpilling(w.largest[0]):
 		return nil, taken{}, false // what was brought back goes sooner than many small pieces would
-	default:
-		return largest, a.takeFrom(largest, false), false
 	}
+	a.leaving = w.leaving(a.limits().buffer / spillPart)
+	c = a.leaving.next()
+	return c, a.takeFrom(c, false), false
 }
 
-// waiting are, of the cells that nobody is busy with, the one that has seen no row
-// for the longest time, and the largest; nil if there are none.
-func (a *Append) waiting() (idle, largest *cell) {
+const (
+	// leastIdle: partitions that have long seen no row are finished, if together
+	// they hold this part of the budget. Of input in no order there are always
+	// some, and none is.
+	leastIdle = 4
+	// idleTurns: long is so many times the rows that each waiting cell gets one in, if
+	// that is more than idleRows.
+	idleTurns = 8
+	// spillPart: so large a part of the budget is spilled once it is used up, so
+	// that thousands of cells are not looked through for each of them.
+	spillPart = 16
+)
+
+// waitingCells are those that nobody is busy with.
+type waitingCells struct {
+	largest    []*cell // all of them; the largest is the first, the others have no order
+	idle       *cell   // that has seen no row for the longest time
+	idleMemory int     // of all that count as idle
+}
+
+func (a *Append) waiting() waitingCells {
+	var w waitingCells
+	long := max(a.limits().idleRows, idleTurns*int64(len(a.cells)))
 	for _, c := range a.cells {
 		if c.busy || c.memory == 0 {
 			continue
 		}
-		if idle == nil || c.lastRow < idle.lastRow {
-			idle = c
+		w.largest = append(w.largest, c)
+		if c.memory > w.largest[0].memory {
+			n := len(w.largest) - 1
+			w.largest[0], w.largest[n] = w.largest[n], w.largest[0]
 		}
-		if largest == nil || c.memory > largest.memory {
-			largest = c
+		if a.rowCount-c.lastRow < long {
+			continue
+		}
+		w.idleMemory += c.memory
+		if w.idle == nil || c.lastRow < w.idle.lastRow {
+			w.idle = c
 		}
 	}
-	return idle, largest
+	return w
+}
+
+// leaving are the largest ones that hold so much together, at least one.
+func (w waitingCells) leaving(memory int) leavingCells {
+	if w.largest[0].memory >= memory {
+		return w.largest[:1:1]
+	}
+	slices.SortFunc(w.largest, func(a, b *cell) int { return cmp.Or(cmp.Compare(b.memory, a.memory), a.partition.compare(b.partition)) })
+	n := 0
+	for memory > 0 && n < len(w.largest) {
+		memory -= w.largest[n].memory
+		n++
+	}
+	return slices.Clone(w.largest[:n])
+}
+
+// leavingCells are to be spilled.
+type leavingCells []*cell
+
+// next is the next one that can be; nil if there is none.
+func (l *leavingCells) next() *cell {
+	for len(*l) > 0 {
+		c := (*l)[0]
+		if *l = (*l)[1:]; !c.busy && c.memory > 0 {
+			return c
+		}
+	}
+	return nil
 }
 
 func (a *Append) worthSpilling(c *cell) bool { return c.memory >= a.limits().buffer/leastSpill }
@@ -283,15 +344,22 @@ func (a *Append) worthSpilling(c *cell) bool { return c.memory >= a.limits().buf
 func (a *Append) makeRoom() error {
 	for {
 		a.mu.Lock()
-		_, largest := a.waiting()
-		if a.loaded == 0 || a.memory+a.loaded <= a.limits().buffer || largest == nil || !a.worthSpilling(largest) {
+		if a.loaded == 0 || a.memory+a.loaded <= a.limits().buffer {
 			a.mu.Unlock()
 			return nil
 		}
+		w := a.waiting()
+		if len(w.largest) == 0 || !a.worthSpilling(w.largest[0]) {
+			a.mu.Unlock()
+			return nil
+		}
+		largest := w.largest[0]
 		// In one go: whoever takes the cell next finds the rows here or there.
 		t := largest.take(false)
-		segments, err := a.spill.put(t)
-		largest.spilled = append(largest.spilled, segments...)
+		segment, err := a.spill.put(t)
+		if err == nil {
+			largest.spilled = append(largest.spilled, segment)
+		}
 		a.memory -= t.memory
 		a.free.put(t.chunks)
 		a.room.Broadcast()
@@ -305,8 +373,8 @@ func (a *Append) makeRoom() error {
 func (a *Append) takeFrom(c *cell, withSpilled bool) taken {
 	c.busy = true
 	t := c.take(withSpilled)
-	for _, seg := range t.spilled {
-		t.loaded += seg.size
+	for i := range t.spilled {
+		t.loaded += t.spilled[i].loaded()
 	}
 	a.loaded += t.loaded
 	return t
@@ -315,14 +383,14 @@ func (a *Append) takeFrom(c *cell, withSpilled bool) taken {
 // put writes or spills what relieve has taken.
 func (a *Append) put(ctx context.Context, c *cell, t taken, write bool) error {
 	if err := a.prepare(); err != nil {
-		a.release(c, t, nil)
+		a.release(c, t)
 		return err
 	}
 	return a.putAs(ctx, c, t, write, "")
 }
 
 // release ends what takeFrom has begun.
-func (a *Append) release(c *cell, t taken, segments []spillSegment) {
+func (a *Append) release(c *cell, t taken, segments ...spillSegment) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.memory -= t.memory
@@ -335,15 +403,18 @@ func (a *Append) release(c *cell, t taken, segments []spillSegment) {
 
 // putAs is put with a name for the file that was reserved already, or none.
 func (a *Append) putAs(ctx context.Context, c *cell, t taken, write bool, name string) error {
-	var segments []spillSegment
-	var err error
 	if write {
-		err = a.writeCell(ctx, c.partition, t, name)
-	} else {
-		segments, err = a.spill.put(t)
+		err := a.writeCell(ctx, c.partition, t, name)
+		a.release(c, t)
+		return err
 	}
-	a.release(c, t, segments)
-	return err
+	segment, err := a.spill.put(t)
+	if err != nil {
+		a.release(c, t)
+		return err
+	}
+	a.release(c, t, segment)
+	return nil
 }
 
 // prepare makes the lake and the spill file when the first of them is needed.

@@ -77,3 +77,28 @@ func TestMemoryOfRowsIsUsedAgain(t *testing.T) {
 		})
 	}
 }
+
+// Input in no order, of many more cells than memory has room for rows: each cell
+// still is one file, and none is written, and read again, because it has seen no row
+// for a while. The small ones are those that see none for long.
+func TestShuffledInputIsOneFileForEachCell(t *testing.T) {
+	const rows, days = 8000, 400
+	var shuffled []storetest.Record
+	for i := range rows {
+		r := record(i)
+		r.ID, r.App = fmt.Sprintf("id-%d", i), 100
+		r.Timestamp = base + int64(i*i%days*(i%3)/2)*day + int64(i)
+		shuffled = append(shuffled, r)
+	}
+	rand.New(rand.NewPCG(1, 2)).Shuffle(rows, func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+	cells := map[int64]bool{}
+	for _, r := range shuffled {
+		cells[r.Timestamp/day] = true
+	}
+	dir := filepath.Join(t.TempDir(), "lake")
+	r := storetest.Ingest(t, dir, store.WriterOptions{}.WithLimits(1<<20, 200, 0, 0), shuffled...)
+	if r.Files != len(cells) {
+		t.Errorf("%d cells are %d files", len(cells), r.Files)
+	}
+	storetest.MustVerify(t, dir)
+}

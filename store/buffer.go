@@ -2,12 +2,7 @@ package store
 
 import (
 	"cmp"
-	"fmt"
-	"os"
 	"slices"
-	"sync"
-
-	"github.com/klauspost/compress/s2"
 
 	"mdcalake/store/index"
 )
@@ -16,13 +11,12 @@ import (
 // share one budget of memory. When it is used up, a partition that has long
 // seen no row is finished and is written (that is all that ever happens for
 // input sorted by time); else a partition that has enough for a file of its own is
-// written; else the largest one is spilled: its rows go, compressed, into
+// written; else the largest one is spilled (spill.go): its rows go, compressed, into
 // a temporary file without a name and come back when the partition is written.
 
 const (
 	chunkBytes = 256 << 10
-	spillBlock = 4 << 20 // bytes of rows that are compressed together
-	leastSpill = 20      // while rows are brought back, a cell with less than this part of the budget is not worth spilling
+	leastSpill = 20 // while rows are brought back, a cell with less than this part of the budget is not worth spilling
 )
 
 // waitingRow is what is asked of a waiting row without decoding it, and the
@@ -33,12 +27,13 @@ type waitingRow struct {
 	key       uint64 // the same, as dedupe has it
 	hash      int64  // content_hash
 	chunk     uint32
-	off       uint32
+	off, size uint32
 }
 
-func newWaitingRow(r *Row, chunk, off uint32) waitingRow {
+// newWaitingRow has no place yet: append gives it one.
+func newWaitingRow(r *Row) waitingRow {
 	id := r.id()
-	return waitingRow{timestamp: r.Numbers[Timestamp], id: index.Hash(index.ActivityID, id), key: dedupeKey(id), hash: r.ContentHash, chunk: chunk, off: off}
+	return waitingRow{timestamp: r.Numbers[Timestamp], id: index.Hash(index.ActivityID, id), key: dedupeKey(id), hash: r.ContentHash}
 }
 
 // cell is one partition's waiting rows. Guarded by the run's mutex, except for
@@ -54,12 +49,6 @@ type cell struct {
 	busy      bool  // being written or spilled by another goroutine
 }
 
-type spillSegment struct {
-	off        int64
-	compressed int
-	size       int
-}
-
 // append takes a row, in a chunk of free if it needs one; free may be nil.
 func (c *cell) append(free *freeChunks, w waitingRow, encoded []byte, rawBytes int) (grown int) {
 	n := len(c.chunks)
@@ -73,7 +62,7 @@ func (c *cell) append(free *freeChunks, w waitingRow, encoded []byte, rawBytes i
 		n++
 	}
 	last := &c.chunks[n-1]
-	w.chunk, w.off = uint32(n-1), uint32(len(*last))
+	w.chunk, w.off, w.size = uint32(n-1), uint32(len(*last)), uint32(len(encoded))
 	c.rows = append(c.rows, w)
 	*last = append(*last, encoded...)
 	c.raw += int64(rawBytes)
@@ -81,14 +70,15 @@ func (c *cell) append(free *freeChunks, w waitingRow, encoded []byte, rawBytes i
 }
 
 // freeChunks are chunks whose rows have gone, for the next ones: new memory has to
-// be cleared by the system, by us and by the garbage collector. Guarded by the
-// run's mutex.
+// be cleared by the system, by us and by the garbage collector. What is kept is
+// bounded: there may be chunks of a size that nobody asks for.
 type freeChunks struct {
+	most   int // bytes that are kept
 	bySize map[int][][]byte
 	memory int
 }
 
-// mostFree bounds what is kept: chunks of a size that nobody asks for.
+// mostFree is kept of the chunks of cells, which the run's mutex guards.
 const mostFree = 32 << 20
 
 func (f *freeChunks) get(size int) []byte {
@@ -110,20 +100,22 @@ func (f *freeChunks) put(chunks [][]byte) {
 	}
 	for _, chunk := range chunks {
 		// Larger ones were made for one giant record.
-		if size := cap(chunk); size <= chunkBytes && f.memory+size <= mostFree {
+		if size := cap(chunk); size <= chunkBytes && f.memory+size <= f.most {
 			f.bySize[size] = append(f.bySize[size], chunk)
 			f.memory += size
 		}
 	}
 }
 
-// taken is a cell's rows, handed out to be written or spilled.
+// taken is a cell's rows, handed out to be written or spilled. Chunks of rows
+// count from the first block that comes back, if any does.
 type taken struct {
 	rows    []waitingRow
 	chunks  [][]byte
 	spilled []spillSegment
+	back    *comingBack
 	memory  int
-	loaded  int // bytes of the spilled rows once they are back
+	loaded  int // bytes that the spilled rows will take
 	raw     int64
 }
 
@@ -145,175 +137,27 @@ func (t *taken) sort() {
 	})
 }
 
-func (t *taken) encoded(w waitingRow) []byte { return t.chunks[w.chunk][w.off:] }
-
-// spillFile holds spilled rows. It has no name: a crash leaves nothing. Several
-// goroutines may use it at once.
-type spillFile struct {
-	f *os.File
-
-	mu   sync.Mutex
-	size int64
-	free [][]byte // memory of cells that have come in or gone out
-}
-
-func newSpillFile(dir string) (*spillFile, error) {
-	f, err := os.CreateTemp(dir, spillPrefix)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Remove(f.Name()); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return &spillFile{f: f}, nil
-}
-
-// reserve answers where so many bytes may be written.
-func (s *spillFile) reserve(n int) (off int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	off = s.size
-	s.size += int64(n)
-	return off
-}
-
-const (
-	// mostFreeMemory is how many pieces of memory wait for the next cell, and
-	// largestFree how large they may be: one that is never needed again is not kept.
-	mostFreeMemory = 4
-	largestFree    = 32 << 20
-)
-
-// memory is so much memory, or more.
-func (s *spillFile) memory(size int) []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i, b := range s.free {
-		if cap(b) >= size {
-			s.free = slices.Delete(s.free, i, i+1)
-			return b[:0]
-		}
-	}
-	return make([]byte, 0, max(64<<10, size+size/4))
-}
-
-// giveBack takes memory that was handed out. In the place of a smaller one, if
-// there is enough.
-func (s *spillFile) giveBack(b []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if cap(b) == 0 || cap(b) > largestFree {
-		return
-	}
-	if len(s.free) < mostFreeMemory {
-		s.free = append(s.free, b)
-		return
-	}
-	for i := range s.free {
-		if cap(s.free[i]) < cap(b) {
-			s.free[i] = b
-			return
-		}
-	}
-}
-
-// put writes the rows of t and answers where they are.
-func (s *spillFile) put(t taken) ([]spillSegment, error) {
-	var segments []spillSegment
-	size := min(t.memory, spillBlock)
-	block, packed := s.memory(size), s.memory(s2.MaxEncodedLen(size))
-	defer func() {
-		s.giveBack(block)
-		s.giveBack(packed)
-	}()
-	flush := func() error {
-		if len(block) == 0 {
-			return nil
-		}
-		packed = s2.Encode(packed[:cap(packed)], block)
-		off := s.reserve(len(packed))
-		if _, err := s.f.WriteAt(packed, off); err != nil {
-			return fmt.Errorf("spill waiting rows: %w", err)
-		}
-		segments = append(segments, spillSegment{off: off, compressed: len(packed), size: len(block)})
-		block = block[:0]
-		return nil
-	}
-	for _, chunk := range t.chunks {
-		if len(block)+len(chunk) > spillBlock {
-			if err := flush(); err != nil {
-				return nil, err
-			}
-		}
-		block = append(block, chunk...)
-	}
-	return segments, flush()
-}
-
-// load brings the spilled rows of t back, in front of those that came later.
-// They are in one piece of memory, which is to be given back when nothing
-// refers to them any more.
-func (s *spillFile) load(t *taken) (all []byte, err error) {
-	if len(t.spilled) == 0 {
-		return nil, nil
-	}
-	late := *t
-	t.rows, t.chunks = nil, nil
-	size := 0
-	for _, seg := range t.spilled {
-		size += seg.size
-	}
-	all = s.memory(size)
-	var packed []byte
-	defer func() { s.giveBack(packed) }()
-	var row Row
-	for _, seg := range t.spilled {
-		if cap(packed) < seg.compressed {
-			s.giveBack(packed)
-			packed = s.memory(seg.compressed)
-		}
-		packed = packed[:seg.compressed]
-		if _, err := s.f.ReadAt(packed, seg.off); err != nil {
-			return nil, fmt.Errorf("read spilled rows back: %w", err)
-		}
-		end := len(all) + seg.size
-		chunk, err := s2.Decode(all[len(all):end:end], packed)
-		if err != nil || len(chunk) != seg.size {
-			return nil, fmt.Errorf("read spilled rows back: %w", errRowCodec)
-		}
-		all = all[:end]
-		if err := t.index(chunk, &row); err != nil {
+// encoded are the bytes of a row. Those of a spilled one are valid until the next
+// one is asked for.
+func (t *taken) encoded(w waitingRow) ([]byte, error) {
+	chunk, n := []byte(nil), int(w.chunk)
+	if n < t.back.blocks() {
+		var err error
+		if chunk, err = t.back.block(n); err != nil {
 			return nil, err
 		}
+	} else {
+		chunk = t.chunks[n-t.back.blocks()]
 	}
-	base := uint32(len(t.chunks))
-	for _, w := range late.rows {
-		w.chunk += base
-		t.rows = append(t.rows, w)
-	}
-	t.chunks = append(t.chunks, late.chunks...)
-	t.spilled = nil
-	return all, nil
+	return chunk[w.off : w.off+w.size], nil
 }
 
-func (t *taken) index(chunk []byte, row *Row) error {
-	n := uint32(len(t.chunks))
-	t.chunks = append(t.chunks, chunk)
-	for rest := chunk; len(rest) > 0; {
-		off := uint32(len(chunk) - len(rest))
-		var err error
-		if rest, err = decodeRow(rest, row); err != nil {
-			return fmt.Errorf("read spilled rows back: %w", err)
-		}
-		t.rows = append(t.rows, newWaitingRow(row, n, off))
+// decode reads a row, whose bytes it shares.
+func (t *taken) decode(w waitingRow, r *Row) error {
+	b, err := t.encoded(w)
+	if err != nil {
+		return err
 	}
-	return nil
-}
-
-func (s *spillFile) Close() error {
-	if s == nil {
-		return nil
-	}
-	return s.f.Close()
+	_, err = decodeRow(b, r)
+	return err
 }

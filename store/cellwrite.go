@@ -17,17 +17,15 @@ func (a *Append) writeCell(ctx context.Context, p Partition, t taken, name strin
 	// Waiting rows, ids and Parquet writers cost memory, so only a few cells are
 	// here at a time; the last step, waiting for the disk, is none of that.
 	a.encoders <- struct{}{}
-	var back []byte // spilled rows
 	leave := sync.OnceFunc(func() {
-		a.spill.giveBack(back)
+		t.back.close()
 		<-a.encoders
 	})
 	defer leave()
 	if err := a.makeRoom(); err != nil {
 		return err
 	}
-	back, err := a.spill.load(&t)
-	if err != nil {
+	if err := a.spill.load(&t); err != nil {
 		return err
 	}
 	t.sort()
@@ -125,7 +123,7 @@ func (a *Append) writeNewRows(p Partition, t *taken, v *verdict, name string, le
 		if v.dropped[i] {
 			continue
 		}
-		if _, err := decodeRow(t.encoded(w), &row); err != nil {
+		if err := t.decode(w, &row); err != nil {
 			return "", f.abandon(err)
 		}
 		row.Ingested, row.RunID = a.ingested, a.run.RunID
@@ -139,8 +137,8 @@ func (a *Append) writeNewRows(p Partition, t *taken, v *verdict, name string, le
 	if err := f.table.close(); err != nil {
 		return "", f.abandon(err)
 	}
-	*t = taken{}
 	leave()
+	*t = taken{}
 	return f.path, a.tx.finish(f)
 }
 

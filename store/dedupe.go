@@ -264,14 +264,22 @@ func (a *Append) judge(ctx context.Context, idx *cellIndex, t *taken) (*verdict,
 			v.duplicates++
 			continue
 		}
-		if _, err := decodeRow(t.encoded(w), &row); err != nil {
-			return nil, err
-		}
 		rival := storedRow{ingested: a.ingested, runID: a.run.RunID}
 		if k.file == inBatch {
-			rival.encoded = t.encoded(v.keep[k.row])
+			b, err := t.encoded(v.keep[k.row])
+			if err != nil {
+				return nil, err
+			}
+			rival.encoded = bytes.Clone(b)
 		} else {
 			rival = rivals[place{k.file, k.row}]
+		}
+		encoded, err := t.encoded(w)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := decodeRow(encoded, &row); err != nil {
+			return nil, err
 		}
 		if _, err := decodeRow(rival.encoded, &other); err != nil {
 			return nil, err
@@ -281,7 +289,7 @@ func (a *Append) judge(ctx context.Context, idx *cellIndex, t *taken) (*verdict,
 			v.added++
 			continue
 		}
-		newer, err := a.compare(ctx, &v.outcome, &other, rival, &row, t.encoded(w))
+		newer, err := a.compare(ctx, &v.outcome, &other, rival, &row, encoded)
 		if err != nil {
 			return nil, err
 		}

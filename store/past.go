@@ -68,7 +68,7 @@ func (a *Append) learnPast(ctx context.Context, t *taken, rows []waitingRow) err
 	ids := map[uint64]uint64{}
 	var row Row
 	for _, w := range rows {
-		if _, err := decodeRow(t.encoded(w), &row); err != nil {
+		if err := t.decode(w, &row); err != nil {
 			return err
 		}
 		ids[dedupeKey(row.id())] = index.Hash(index.Revision, row.id())

@@ -133,13 +133,17 @@ func (a *Append) setAside(ctx context.Context, p Partition, idx *cellIndex, t *t
 	var row Row
 	for i, w := range t.rows {
 		if contested[i] {
-			if _, err := decodeRow(t.encoded(w), &row); err != nil {
+			encoded, err := t.encoded(w)
+			if err != nil {
+				return err
+			}
+			if _, err := decodeRow(encoded, &row); err != nil {
 				return err
 			}
 			// The index names cells that held an id once, too. An id that stands here
 			// stands nowhere else.
 			if _, here := idx.rows[dedupeKey(row.id())]; !here {
-				if err := a.contest(p, w, t.encoded(w), &row); err != nil {
+				if err := a.contest(p, w, encoded, len(row.Text)); err != nil {
 					return err
 				}
 				continue
@@ -167,7 +171,7 @@ func (a *Append) readHere(ctx context.Context, p Partition, idx *cellIndex, t *t
 }
 
 // contest puts a row among the contested ones.
-func (a *Append) contest(p Partition, w waitingRow, encoded []byte, r *Row) error {
+func (a *Append) contest(p Partition, w waitingRow, encoded []byte, rawBytes int) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c := a.contested[p]
@@ -175,21 +179,20 @@ func (a *Append) contest(p Partition, w waitingRow, encoded []byte, r *Row) erro
 		c = &cell{partition: p}
 		a.contested[p] = c
 	}
-	rest, err := decodeRow(encoded, r)
-	if err != nil {
-		return err
-	}
-	a.contestedMemory += c.append(nil, w, encoded[:len(encoded)-len(rest)], len(r.Text))
+	a.contestedMemory += c.append(nil, w, encoded, rawBytes)
 	if a.contestedMemory < a.limits().contested {
 		return nil
 	}
 	a.contestedMemory = 0
 	for _, c := range a.contested {
-		segments, err := a.spill.put(c.take(false))
+		if len(c.rows) == 0 {
+			continue
+		}
+		segment, err := a.spill.put(c.take(false))
 		if err != nil {
 			return err
 		}
-		c.spilled = append(c.spilled, segments...)
+		c.spilled = append(c.spilled, segment)
 	}
 	return nil
 }
@@ -201,14 +204,14 @@ func (a *Append) settle(ctx context.Context) error {
 	for _, p := range cells {
 		t := a.contested[p].take(true)
 		for piece := range pieces(t, a.limits().piece) {
-			back, err := a.spill.load(&piece)
+			back, err := a.spill.whole(&piece)
 			if err != nil {
 				return err
 			}
 			if err := a.settlePiece(ctx, p, &piece); err != nil {
 				return err
 			}
-			a.spill.giveBack(back)
+			a.spill.giveBack(back...)
 		}
 	}
 	return nil
@@ -248,7 +251,7 @@ func (a *Append) settlePiece(ctx context.Context, p Partition, t *taken) error {
 	contests := map[string]*contest{}
 	var row Row
 	for _, w := range t.rows {
-		if _, err := decodeRow(t.encoded(w), &row); err != nil {
+		if err := t.decode(w, &row); err != nil {
 			return err
 		}
 		c := contests[string(row.id())]
@@ -392,7 +395,10 @@ func (a *Append) decide(ctx context.Context, o *outcome, c *contest, t *taken) (
 	if c.standing != nil {
 		current = *c.standing
 	} else {
-		winner, current.encoded = &c.came[0], t.encoded(c.came[0])
+		if current.encoded, err = t.encoded(c.came[0]); err != nil {
+			return nil, err
+		}
+		winner = &c.came[0]
 		c.came = c.came[1:]
 		o.added++
 	}
@@ -400,7 +406,10 @@ func (a *Append) decide(ctx context.Context, o *outcome, c *contest, t *taken) (
 		return nil, err
 	}
 	for i := range c.came {
-		encoded := t.encoded(c.came[i])
+		encoded, err := t.encoded(c.came[i])
+		if err != nil {
+			return nil, err
+		}
 		if _, err := decodeRow(encoded, &came); err != nil {
 			return nil, err
 		}

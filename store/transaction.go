@@ -34,8 +34,9 @@ type transaction struct {
 
 // change is what the next entry says of files.
 type change struct {
-	adds    map[string]newFile // to activities, by path in the lake
-	removes map[string]File    // committed files of activities
+	adds    map[string]newFile     // to activities, by path in the lake
+	added   map[Partition][]string // of adds, by cell; also such as have gone again
+	removes map[string]File        // committed files of activities
 	sides   map[string]*sideEdit
 	pages   map[int64]bool  // kept, by their number in the run
 	dirs    map[string]bool // to be synced
@@ -60,7 +61,7 @@ type newFile struct {
 
 func newChange() change {
 	return change{
-		adds: map[string]newFile{}, removes: map[string]File{}, pages: map[int64]bool{}, dirs: map[string]bool{},
+		adds: map[string]newFile{}, added: map[Partition][]string{}, removes: map[string]File{}, pages: map[int64]bool{}, dirs: map[string]bool{},
 		sides: map[string]*sideEdit{revisionsDir: {}, quarantineDir: {}, erasedDir: {}},
 	}
 }
@@ -173,8 +174,8 @@ func (t *transaction) cellFiles(p Partition, committed []string) []string {
 			files = append(files, path)
 		}
 	}
-	for path, f := range t.adds {
-		if f.partition == p {
+	for _, path := range t.added[p] {
+		if _, there := t.adds[path]; there {
 			files = append(files, path)
 		}
 	}
@@ -297,6 +298,7 @@ func (t *transaction) finish(f *openFile) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.adds[f.path] = f.newFile(f.table.rows, f.table.stats)
+	t.added[f.partition] = append(t.added[f.partition], f.path)
 	return nil
 }
 
