@@ -53,6 +53,7 @@ type Engine struct {
 	open      map[*Rows]bool
 	closed    bool
 	templates map[*lakeTable]template
+	stages    []staged
 
 	completing completer
 
@@ -429,6 +430,7 @@ func (e *Engine) Close() error {
 			t.file.Close()
 		}
 	}
+	e.closeStages()
 	if e.values != nil {
 		e.values.Close() // a reader of whole files: there is nothing to lose
 	}

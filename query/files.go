@@ -98,7 +98,11 @@ func (e *Engine) scansOf(ctx context.Context, in *instance, q *question) (scans,
 			tables[tpl.path] = t
 		}
 	}
-	return readPlan(answer, tables, q.plan)
+	var stages []string
+	for _, t := range e.staged() {
+		stages = append(stages, t.path)
+	}
+	return readPlan(answer, tables, stages, q.plan)
 }
 
 // readsFiles says whether it may read any table that lies in files.

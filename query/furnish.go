@@ -24,7 +24,7 @@ func (e *Engine) furnish(ctx context.Context, in *instance, q *question) error {
 			return fmt.Errorf("name the files of %s: %w", t.name, err)
 		}
 	}
-	if sql := createTables(q, e.snapshot); sql != "" {
+	if sql := createTables(q, e.snapshot) + createStaged(q, e.staged()); sql != "" {
 		if err := in.exec(ctx, sql); err != nil {
 			return fmt.Errorf("make the tables of the lake: %w", err)
 		}
@@ -32,9 +32,15 @@ func (e *Engine) furnish(ctx context.Context, in *instance, q *question) error {
 	return e.fill(in, q)
 }
 
-// allow locks the instance. Of files it leaves it those that were chosen.
-func (e *Engine) allow(ctx context.Context, in *instance, q *question, chosen files) error {
-	var allowed []string
+// allow locks the instance. Of files it leaves it those that were chosen, what was
+// staged, and those of ours that are named.
+func (e *Engine) allow(ctx context.Context, in *instance, q *question, chosen files, own ...string) error {
+	allowed := own
+	for _, t := range e.staged() {
+		if q.tree.sees(t.name) {
+			allowed = append(allowed, t.path)
+		}
+	}
 	for _, t := range lakeTables {
 		if !q.tree.sees(t.name) {
 			continue

@@ -71,7 +71,7 @@ func TestHolesOfWhatIsAskedAbout(t *testing.T) {
 		{"WHERE created < '2026-03-03' AND date = '2026-03-09'", ""},
 		{"WHERE false", ""},
 	} {
-		found, err := readPlan(p.plan("SELECT count(*) FROM activities "+c.where), p.tables, "")
+		found, err := readPlan(p.plan("SELECT count(*) FROM activities "+c.where), p.tables, nil, "")
 		if err != nil {
 			t.Fatal(err)
 		}

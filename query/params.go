@@ -280,12 +280,16 @@ func (in *instance) parameterTypes(ctx context.Context, b *binding) (numbers, un
 	return numbers, unclear
 }
 
-// templatePaths are the files of tables without rows that there are by now.
+// templatePaths are the files of tables without rows that there are by now, and of
+// those that were staged.
 func (e *Engine) templatePaths() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var paths []string
 	for _, t := range e.templates {
+		paths = append(paths, t.path)
+	}
+	for _, t := range e.stages {
 		paths = append(paths, t.path)
 	}
 	return paths

@@ -96,7 +96,7 @@ func (p *planner) plan(sql string) []byte {
 // chosenOf are the files of activities that a plan leaves, by path; all of them
 // where it is not understood.
 func (p *planner) chosenOf(answer []byte, s *store.Snapshot) (paths map[string]bool, tp TablePruning, err error) {
-	found, err := readPlan(answer, p.tables, p.last)
+	found, err := readPlan(answer, p.tables, nil, p.last)
 	filters := found[lakeTables[0]]
 	if err != nil {
 		filters = []*filter{open}
@@ -334,7 +334,7 @@ func FuzzReadPlan(f *testing.F) {
 	tables := map[string]*lakeTable{path: lakeTables[0]}
 	s := flatLake()
 	f.Fuzz(func(t *testing.T, answer string) {
-		found, err := readPlan([]byte(answer), tables, "")
+		found, err := readPlan([]byte(answer), tables, nil, "")
 		if err != nil {
 			if !errors.Is(err, errPlan) {
 				t.Fatal(err)
