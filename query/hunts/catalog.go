@@ -1,0 +1,133 @@
+package hunts
+
+import (
+	"embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+//go:embed all:catalog
+var files embed.FS
+
+// Catalog are the hunts that come with the program, by name. They are checked by
+// a test, and so cannot be wrong here.
+var Catalog = sync.OnceValue(func() []*Hunt {
+	entries, err := files.ReadDir("catalog")
+	if err != nil {
+		panic(err) // it is part of the program
+	}
+	var all []*Hunt
+	for _, e := range entries {
+		text, err := files.ReadFile("catalog/" + e.Name())
+		if err != nil {
+			panic(err)
+		}
+		h, err := parseNamed(e.Name(), text)
+		if err != nil {
+			panic(err)
+		}
+		all = append(all, h)
+	}
+	return sorted(all)
+})
+
+func sorted(all []*Hunt) []*Hunt {
+	slices.SortFunc(all, func(a, b *Hunt) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+const ending = ".yaml"
+
+func parseNamed(file string, text []byte) (*Hunt, error) {
+	h, err := Parse(text)
+	if err == nil && h.Name+ending != file {
+		err = fmt.Errorf("its name is %q, and the file is called otherwise", h.Name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read hunt %s: %w", file, err)
+	}
+	return h, nil
+}
+
+// Load reads the hunts of a directory: its files NAME.yaml. One that has the
+// name or the id of another is an error.
+func Load(dir string) ([]*Hunt, error) {
+	names, err := filepath.Glob(filepath.Join(filepath.Clean(escape(dir)), "*"+ending))
+	if err != nil {
+		return nil, fmt.Errorf("read hunts: %w", err)
+	}
+	if len(names) == 0 {
+		if _, err := os.Stat(dir); err != nil {
+			return nil, fmt.Errorf("read hunts: %w", err)
+		}
+		return nil, fmt.Errorf("read hunts: %s has no file NAME%s", dir, ending)
+	}
+	var all []*Hunt
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read hunt: %w", err)
+		}
+		h, err := parseNamed(filepath.Base(name), text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, h)
+	}
+	return sorted(all), nil
+}
+
+// escape takes the meaning from what Glob would read as a pattern.
+func escape(dir string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(dir)
+}
+
+// Together are the hunts of two sets, if no two have a name or an id in common.
+func Together(a, b []*Hunt) ([]*Hunt, error) {
+	all := slices.Concat(a, b)
+	for i, h := range all {
+		for _, other := range all[:i] {
+			if h.Name == other.Name || h.ID == other.ID {
+				return nil, fmt.Errorf("the hunts %s (%s) and %s (%s) have the same name or id: give one of them another", other.Name, other.ID, h.Name, h.ID)
+			}
+		}
+	}
+	return sorted(all), nil
+}
+
+// Choose are the hunts of some names.
+func Choose(from []*Hunt, names ...string) ([]*Hunt, error) {
+	var chosen []*Hunt
+	for _, name := range names {
+		i := slices.IndexFunc(from, func(h *Hunt) bool { return h.Name == name })
+		if i < 0 {
+			return nil, &UnknownError{Name: name, Near: near(from, name)}
+		}
+		if !slices.Contains(chosen, from[i]) {
+			chosen = append(chosen, from[i])
+		}
+	}
+	return chosen, nil
+}
+
+// UnknownError is a hunt that is not there.
+type UnknownError struct {
+	Name string
+	Near []string // that were perhaps meant
+}
+
+func (e *UnknownError) Error() string { return fmt.Sprintf("there is no hunt %q", e.Name) }
+
+func near(from []*Hunt, name string) []string {
+	var names []string
+	for _, h := range from {
+		if strings.Contains(h.Name, name) || slices.ContainsFunc(strings.Split(name, "-"), func(w string) bool { return len(w) > 3 && strings.Contains(h.Name, w) }) {
+			names = append(names, h.Name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,188 @@
+package hunts
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"mdcalake/query"
+)
+
+// Request is what is asked for.
+type Request struct {
+	Since, Until time.Time
+	// Values of parameters, by hunt and name; under "" for each hunt that has one of
+	// that name.
+	Values map[string]map[string]string
+	Allow  Allowlist
+}
+
+// Plan is a hunt that is about to run.
+type Plan struct {
+	Hunt         *Hunt
+	Since, Until time.Time
+	Baseline     Baseline
+	Allow        Allowlist
+	// Refused says why it cannot run; empty: it can.
+	Refused string
+	values  map[string]query.Literal
+}
+
+// from is where the events that it reads begin.
+func (p *Plan) from() time.Time { return p.Since.Add(-p.Baseline.Covered) }
+
+// needs are the columns that it reads, the allow-list's included.
+func (p *Plan) needs() []string {
+	needs := slices.Clone(p.Hunt.Needs)
+	for _, c := range p.Allow.columns() {
+		if !slices.Contains(needs, c) {
+			needs = append(needs, c)
+		}
+	}
+	return needs
+}
+
+// Prepare makes the plan of a hunt: its values, and what there is of its
+// baseline.
+func Prepare(e *query.Engine, h *Hunt, r Request) (*Plan, error) {
+	if !r.Since.Before(r.Until) {
+		return nil, fmt.Errorf("the window is empty: it begins at %s and ends at %s", r.Since.Format(time.RFC3339), r.Until.Format(time.RFC3339))
+	}
+	p := &Plan{Hunt: h, Since: r.Since, Until: r.Until, Allow: r.Allow, values: map[string]query.Literal{}}
+	given := map[string]string{}
+	for _, from := range []map[string]string{r.Values[""], r.Values[h.Name]} {
+		for name, value := range from {
+			given[name] = value
+		}
+	}
+	for _, param := range h.Params {
+		value, ok := given[param.Name]
+		if !ok {
+			value = param.Default
+		}
+		literal, err := param.Type.literal(value)
+		if err != nil {
+			return nil, fmt.Errorf("hunt %s: parameter %s: %w", h.Name, param.Name, err)
+		}
+		p.values[param.Name] = literal
+	}
+	if h.Baseline > 0 {
+		wanted := time.Duration(h.Baseline)
+		if value, ok := given["baseline"]; ok {
+			var err error
+			if wanted, err = ParseDuration(value); err != nil {
+				return nil, fmt.Errorf("hunt %s: baseline: %w", h.Name, err)
+			}
+			if wanted <= 0 {
+				return nil, fmt.Errorf("hunt %s: a baseline of %s is none", h.Name, value)
+			}
+		}
+		p.Baseline = baselineOf(e.Snapshot(), r.Since, wanted)
+		if !p.Baseline.Enough() || h.WholeBaseline && !p.Baseline.Whole() {
+			p.Refused = fmt.Sprintf("its baseline was not collected: %s, %s", p.Baseline, p.Baseline.Why)
+		}
+	}
+	p.values["since"], p.values["until"], p.values["baseline"] = query.Moment(p.Since), query.Moment(p.Until), query.Span(p.Baseline.Covered)
+	return p, nil
+}
+
+// Outcome is what became of a plan.
+type Outcome struct {
+	Plan     *Plan
+	Findings int64
+	Took     time.Duration
+	Err      error // of the hunt itself; the others ran all the same
+}
+
+// Findings are the answers of several hunts, as a table of the engine.
+type Findings struct {
+	Outcomes []Outcome
+	engine   *query.Engine
+	tables   []string
+}
+
+// runs counts them: an engine's stages have names of their own.
+var runs atomic.Int64
+
+// Run runs the plans that are not refused, one after the other. Where there are
+// several, the lake is read once for all of them. told is called before each.
+func Run(ctx context.Context, e *query.Engine, plans []*Plan, told func(*Plan)) (*Findings, error) {
+	f := &Findings{engine: e}
+	ready := slices.DeleteFunc(slices.Clone(plans), func(p *Plan) bool { return p.Refused != "" })
+	from, run := theLake, runs.Add(1)
+	if len(ready) > 1 {
+		from = source{table: fmt.Sprintf("hunt_events_%d", run), staged: true}
+		if _, err := e.Stage(ctx, from.table, stageStatement(ready)); err != nil {
+			return nil, fmt.Errorf("read what the hunts need: %w", err)
+		}
+	}
+	for n, p := range ready {
+		told(p)
+		began := time.Now()
+		o := Outcome{Plan: p}
+		table := fmt.Sprintf("hunt_findings_%d_%d", run, n)
+		sql, err := p.statement(from)
+		if err == nil {
+			var s query.Stage
+			s, err = e.Stage(ctx, table, sql)
+			o.Findings = s.Rows
+		}
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		if err != nil {
+			o.Err = fmt.Errorf("hunt %s: %w", p.Hunt.Name, err)
+		} else {
+			f.tables = append(f.tables, table)
+		}
+		o.Took = time.Since(began)
+		f.Outcomes = append(f.Outcomes, o)
+	}
+	return f, nil
+}
+
+// Rows are all findings, the gravest first. The caller closes them.
+func (f *Findings) Rows(ctx context.Context) (*query.Rows, error) {
+	return f.engine.Query(ctx, "SELECT * FROM ("+f.union()+") ORDER BY "+findingOrder)
+}
+
+// BySeverity are the numbers of findings.
+func (f *Findings) BySeverity(ctx context.Context) (map[Severity]int64, error) {
+	rows, err := f.engine.Query(ctx, "SELECT severity, count(*) AS n FROM ("+f.union()+") GROUP BY ALL")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var lines bytes.Buffer
+	if _, err := query.Write(ctx, &lines, query.JSONL, rows, query.WriteOptions{}); err != nil {
+		return nil, err
+	}
+	counts := map[Severity]int64{}
+	for d := json.NewDecoder(&lines); d.More(); {
+		var of struct {
+			Severity Severity
+			N        int64
+		}
+		if err := d.Decode(&of); err != nil {
+			return nil, err
+		}
+		counts[of.Severity] = of.N
+	}
+	return counts, nil
+}
+
+func (f *Findings) union() string {
+	if len(f.tables) == 0 {
+		return "SELECT '' AS hunt, * FROM (" + noFinding + ")"
+	}
+	var parts []string
+	for _, t := range f.tables {
+		parts = append(parts, "SELECT "+strings.Join(FindingColumns, ", ")+" FROM "+t)
+	}
+	return strings.Join(parts, " UNION ALL ")
+}
