@@ -40,6 +40,10 @@ func holes(s *store.Snapshot, of []asked, now time.Time) []store.Hole {
 	return joinHoles(found)
 }
 
+// Span is from the first to the last event time that was asked for or that a
+// record has, [since, until); zero when there is neither.
+func (e *Engine) Span() (since, until time.Time) { return lakeSpan(e.snapshot) }
+
 // lakeSpan is from the first to the last event time that was asked for or that
 // a record has; zero when there is neither.
 func lakeSpan(s *store.Snapshot) (since, until time.Time) {

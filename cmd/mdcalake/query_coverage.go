@@ -26,7 +26,11 @@ func (n *coverageNote) tell(rows *query.Rows) {
 	if rows.Explains() {
 		return
 	}
-	holes := rows.Holes(time.Now())
+	n.say(rows.Holes(time.Now()))
+}
+
+// say prints holes.
+func (n *coverageNote) say(holes []store.Hole) {
 	n.holes += len(holes)
 	if len(holes) == 0 {
 		return

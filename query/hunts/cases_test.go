@@ -314,7 +314,7 @@ func run(t *testing.T, e *query.Engine, plans ...*hunts.Plan) []finding {
 			t.Fatal(o.Err)
 		}
 	}
-	rows, err := f.Rows(t.Context())
+	rows, err := f.Rows(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ type Hunt struct {
 	// Aliases are numbers that the techniques had before.
 	Aliases []string `yaml:"aliases,omitempty"`
 	// Baseline is how far back it compares, by default; zero: it does not.
-	Baseline       Duration `yaml:"baseline,omitempty"`
+	Baseline Duration `yaml:"baseline,omitempty"`
 	// WholeBaseline: of a part of it the hunt says nothing at all.
 	WholeBaseline  bool     `yaml:"whole_baseline,omitempty"`
 	Params         []Param  `yaml:"params"`

@@ -96,7 +96,9 @@ type Outcome struct {
 	Plan     *Plan
 	Findings int64
 	Took     time.Duration
-	Err      error // of the hunt itself; the others ran all the same
+	// Missing are the columns that it needs and no activity of the window has.
+	Missing []string
+	Err     error // of the hunt itself; the others ran all the same
 }
 
 // Findings are the answers of several hunts, as a table of the engine.
@@ -121,6 +123,13 @@ func Run(ctx context.Context, e *query.Engine, plans []*Plan, told func(*Plan)) 
 			return nil, fmt.Errorf("read what the hunts need: %w", err)
 		}
 	}
+	empty := map[string]bool{}
+	if from.staged {
+		var err error
+		if empty, err = emptyColumns(ctx, e, from, ready); err != nil {
+			return nil, err
+		}
+	}
 	for n, p := range ready {
 		told(p)
 		began := time.Now()
@@ -140,15 +149,64 @@ func Run(ctx context.Context, e *query.Engine, plans []*Plan, told func(*Plan)) 
 		} else {
 			f.tables = append(f.tables, table)
 		}
+		if err == nil && !from.staged && o.Findings == 0 {
+			if empty, err = emptyColumns(ctx, e, from, ready); err != nil {
+				return nil, err
+			}
+		}
+		for _, need := range p.Hunt.Needs {
+			if empty[need] {
+				o.Missing = append(o.Missing, need)
+			}
+		}
 		o.Took = time.Since(began)
 		f.Outcomes = append(f.Outcomes, o)
 	}
 	return f, nil
 }
 
-// Rows are all findings, the gravest first. The caller closes them.
-func (f *Findings) Rows(ctx context.Context) (*query.Rows, error) {
-	return f.engine.Query(ctx, "SELECT * FROM ("+f.union()+") ORDER BY "+findingOrder)
+// emptyColumns are the needed columns that no activity of the window has.
+func emptyColumns(ctx context.Context, e *query.Engine, from source, plans []*Plan) (map[string]bool, error) {
+	var needs, counts []string
+	for _, p := range plans {
+		for _, need := range p.Hunt.Needs {
+			if !slices.Contains(needs, need) {
+				needs = append(needs, need)
+				counts = append(counts, fmt.Sprintf("count(%s) AS c%d", quoted(need), len(counts)))
+			}
+		}
+	}
+	// All of them have the same window.
+	rows, err := e.Query(ctx, "SELECT count(*) AS n, "+strings.Join(counts, ", ")+" FROM ("+from.events(needs, plans[0].Since, plans[0].Until, "")+")")
+	if err != nil {
+		return nil, fmt.Errorf("see what the events have: %w", err)
+	}
+	defer rows.Close()
+	var line bytes.Buffer
+	if _, err := query.Write(ctx, &line, query.JSONL, rows, query.WriteOptions{}); err != nil {
+		return nil, err
+	}
+	var numbers map[string]int64
+	if err := json.Unmarshal(line.Bytes(), &numbers); err != nil {
+		return nil, err
+	}
+	empty := map[string]bool{}
+	for i, need := range needs {
+		// Where there is nothing at all, nothing is missing.
+		empty[need] = numbers["n"] > 0 && numbers[fmt.Sprintf("c%d", i)] == 0
+	}
+	return empty, nil
+}
+
+// Rows are all findings, the gravest first. The caller closes them. drawn: for
+// people to look at, who see the first activity of each and how many more it
+// names.
+func (f *Findings) Rows(ctx context.Context, drawn bool) (*query.Rows, error) {
+	columns := "*"
+	if drawn {
+		columns = "* REPLACE (activity_ids[1] || CASE WHEN len(activity_ids) > 1 THEN format(' and {} more', len(activity_ids) - 1) ELSE '' END AS activity_ids)"
+	}
+	return f.engine.Query(ctx, "SELECT "+columns+" FROM (SELECT * FROM ("+f.union()+") ORDER BY "+findingOrder+")")
 }
 
 // BySeverity are the numbers of findings.

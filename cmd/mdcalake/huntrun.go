@@ -1,0 +1,290 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"mdcalake/query"
+	"mdcalake/query/hunts"
+	"mdcalake/store"
+)
+
+// huntMemory is what the engine's buffers may take when nobody says: with what lies
+// beside them a run stays within 1 GiB, and spills to the disk beyond.
+const huntMemory = "512MiB"
+
+// huntDays is the window when nobody says.
+const huntDays = 7
+
+func huntRun(ctx *cli.Context, c console, all []*hunts.Hunt, names []string) (err error) {
+	const hint = "mdcalake hunt run NAME..., or mdcalake hunt run --all"
+	chosen := all
+	switch {
+	case ctx.Bool("all") && len(names) > 0:
+		return usage(hint, "--all runs every hunt, and %q names one", names[0])
+	case !ctx.Bool("all") && len(names) == 0:
+		return usage(hint, "hunt run takes names of hunts")
+	case len(names) > 0:
+		if chosen, err = chooseHunts(all, names); err != nil {
+			return err
+		}
+	}
+	format, err := formatOf(ctx)
+	if err != nil {
+		return err
+	}
+	limit := huntMemory
+	if ctx.IsSet("memory-limit") {
+		if limit = ctx.String("memory-limit"); !memorySize.MatchString(limit) {
+			return usage("write 500MB or 2GiB", "--memory-limit %q is no size", limit)
+		}
+	}
+	selection, err := selectionOf(ctx, c.now())
+	if err != nil {
+		return err
+	}
+	values, err := huntValues(ctx.StringSlice("p"), chosen)
+	if err != nil {
+		return err
+	}
+	request := hunts.Request{Values: values}
+	if ctx.IsSet("allow") {
+		if request.Allow, err = hunts.ReadAllowlist(ctx.String("allow")); err != nil {
+			return err
+		}
+	}
+	startFast(c.getenv)
+	starting := query.Start(ctx.Context, limit)
+	defer starting.Close()
+	lake, err := store.Open(ctx.String("lake"))
+	if err != nil {
+		return err
+	}
+	defer lake.Close()
+	s := lake.Snapshot()
+	out, err := newOutput(c, "--out", ctx.String("out"), s.Root)
+	if err != nil {
+		return err
+	}
+	defer out.discard()
+	engine, err := query.Open(ctx.Context, query.Options{Snapshot: s, TempDir: os.TempDir(), MemoryLimit: limit, Starting: starting})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	boundAnswer()
+	if request.Since, request.Until, err = huntWindow(engine, selection, c.now()); err != nil {
+		return err
+	}
+	r := huntReport{c: c, quiet: ctx.Bool("quiet"), all: ctx.Bool("all"), request: request}
+	var plans []*hunts.Plan
+	for _, h := range chosen {
+		p, err := hunts.Prepare(engine, h, request)
+		if err != nil {
+			return usage("mdcalake hunt show "+h.Name+" tells of its parameters", "%w", err)
+		}
+		plans = append(plans, p)
+	}
+	r.begin(plans)
+	began := time.Now()
+	progress := newHuntProgress(c, ctx.Bool("quiet"))
+	found, err := hunts.Run(ctx.Context, engine, plans, progress.hunt)
+	progress.clear()
+	if err != nil {
+		return err
+	}
+	rows, err := found.Rows(ctx.Context, format.Drawn() && out.file == nil)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	w := out.writer(ctx.Context)
+	written, err := query.Write(ctx.Context, w, format, rows, query.WriteOptions{
+		RawCSV: ctx.Bool("raw-csv"), Width: out.width, Terminal: out.terminal,
+		Color: out.terminal && !ctx.Bool("no-color") && c.getenv("NO_COLOR") == "" && !dumb(c.getenv),
+	})
+	if err != nil {
+		return out.quietly(err)
+	}
+	if err := out.keep(); err != nil {
+		return err
+	}
+	if written.Neutralised > 0 {
+		fmt.Fprintf(c.err, "%s would have run in a spreadsheet and got a ' in front; --raw-csv leaves them\n", things(written.Neutralised, "cell", "cells"))
+	}
+	counts, err := found.BySeverity(ctx.Context)
+	if err != nil {
+		return err
+	}
+	return r.end(s, found, plans, counts, time.Since(began), ctx.Bool("require-coverage"))
+}
+
+// huntValues reads -p: values by hunt and name.
+func huntValues(texts []string, chosen []*hunts.Hunt) (map[string]map[string]string, error) {
+	values := map[string]map[string]string{}
+	for _, text := range texts {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return nil, usage("write -p name=value or -p hunt.name=value", "-p %q has no =", text)
+		}
+		of, param, both := strings.Cut(name, ".")
+		if !both {
+			of, param = "", name
+		}
+		has := func(h *hunts.Hunt) bool {
+			return (of == "" || h.Name == of) && (param == "baseline" && h.Baseline > 0 || slices.ContainsFunc(h.Params, func(p hunts.Param) bool { return p.Name == param }))
+		}
+		switch {
+		case slices.Contains([]string{"since", "until"}, param):
+			return nil, usage("write --"+param, "-p %s: the window is no parameter", name)
+		case !slices.ContainsFunc(chosen, has):
+			return nil, usage("mdcalake hunt show NAME has the parameters of one", "-p %s: none of the hunts that run has such a parameter", name)
+		}
+		if values[of] == nil {
+			values[of] = map[string]string{}
+		}
+		if _, twice := values[of][param]; twice {
+			return nil, usage("give each name one value", "-p %s is given twice", name)
+		}
+		values[of][param] = value
+	}
+	return values, nil
+}
+
+// huntWindow is the time to hunt in: what was asked for, or the last days that
+// the lake has.
+func huntWindow(e *query.Engine, s query.Selection, now time.Time) (since, until time.Time, err error) {
+	_, last := e.Span()
+	if until = s.Until; until.IsZero() {
+		if until = last; until.IsZero() || until.After(now) {
+			until = now.UTC().Truncate(time.Millisecond)
+		}
+	}
+	if since = s.Since; since.IsZero() {
+		since = until.AddDate(0, 0, -huntDays)
+	}
+	if !since.Before(until) {
+		return since, until, usage("the lake ends at "+shortTime(last)+"; give --until as well", "there is nothing between %s and %s", shortTime(since), shortTime(until))
+	}
+	return since, until, nil
+}
+
+// huntReport is what is said beside the findings.
+type huntReport struct {
+	c       console
+	quiet   bool
+	all     bool
+	request hunts.Request
+}
+
+func (r huntReport) begin(plans []*hunts.Plan) {
+	if !r.quiet {
+		allowed := ""
+		if a := r.request.Allow; !a.Empty() {
+			allowed = fmt.Sprintf(", without %s of the allow-list", things(int64(len(a.Users)+len(a.IPs)+len(a.Apps)+len(a.Countries)), "entry", "entries"))
+		}
+		fmt.Fprintf(r.c.err, "%s from %s%s\n", things(int64(len(plans)), "hunt", "hunts"), stretchText(r.request.Since, r.request.Until), allowed)
+	}
+	// What is the same for many hunts is said once.
+	var order []string
+	by := map[string][]string{}
+	for _, p := range plans {
+		text := ""
+		switch {
+		case p.Refused != "":
+			text = "did not run: " + p.Refused
+		case !p.Baseline.Whole():
+			text = fmt.Sprintf("baseline %s (%s): a step less severe", p.Baseline, p.Baseline.Why)
+		default:
+			continue
+		}
+		if by[text] == nil {
+			order = append(order, text)
+		}
+		by[text] = append(by[text], p.Hunt.Name)
+	}
+	for _, text := range order {
+		fmt.Fprintf(r.c.err, "%s: %s\n", strings.Join(by[text], ", "), text)
+	}
+}
+
+// end says what was found, and what could not be.
+func (r huntReport) end(s *store.Snapshot, found *hunts.Findings, plans []*hunts.Plan, counts map[hunts.Severity]int64, took time.Duration, required bool) error {
+	var failed error
+	finding := 0
+	blind := map[string][]string{}
+	for _, o := range found.Outcomes {
+		if o.Err != nil {
+			failed = errors.Join(failed, o.Err)
+		}
+		if o.Findings > 0 {
+			finding++
+		}
+		for _, field := range o.Missing {
+			blind[field] = append(blind[field], o.Plan.Hunt.Name)
+		}
+	}
+	for _, field := range slices.Sorted(maps.Keys(blind)) {
+		fmt.Fprintf(r.c.err, "no record of the window has %s: %s may have found nothing for that\n", field, strings.Join(blind[field], ", "))
+	}
+	covered := s.Holes(s.CoverageByService(r.request.Since, r.request.Until))
+	note := coverageNote{c: r.c}
+	note.say(covered)
+	if !r.quiet {
+		var parts []string
+		total := int64(0)
+		for _, severity := range hunts.Severities {
+			if n := counts[severity]; n > 0 {
+				parts = append(parts, fmt.Sprintf("%s %s", count(n), severity))
+				total += n
+			}
+		}
+		text := "no findings"
+		if total > 0 {
+			text = fmt.Sprintf("%s (%s) from %s", things(total, "finding", "findings"), strings.Join(parts, ", "), things(int64(finding), "hunt", "hunts"))
+		}
+		refused := ""
+		if n := len(plans) - len(found.Outcomes); n > 0 {
+			refused = fmt.Sprintf(", %s did not run", things(int64(n), "hunt", "hunts"))
+		}
+		fmt.Fprintf(r.c.err, "%s in %s%s\n", text, took.Round(time.Millisecond), refused)
+	}
+	if failed != nil {
+		return failed
+	}
+	// Who names a hunt wants its answer; all of them are as many as can run.
+	if !r.all && len(found.Outcomes) < len(plans) {
+		return &exitError{code: exitPartial}
+	}
+	return note.verdict(required)
+}
+
+// huntProgress shows on a terminal which hunt runs.
+type huntProgress struct {
+	c     console
+	shown bool
+}
+
+func newHuntProgress(c console, quiet bool) *huntProgress {
+	_, ok := terminal(c.err)
+	return &huntProgress{c: c, shown: ok && !quiet}
+}
+
+func (p *huntProgress) hunt(plan *hunts.Plan) {
+	if p.shown {
+		fmt.Fprintf(p.c.err, "\r\x1b[K%s", plan.Hunt.Name)
+	}
+}
+
+func (p *huntProgress) clear() {
+	if p.shown {
+		fmt.Fprint(p.c.err, "\r\x1b[K")
+	}
+}
