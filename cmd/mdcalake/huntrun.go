@@ -92,6 +92,9 @@ func huntRun(ctx *cli.Context, c console, all []*hunts.Hunt, names []string) (er
 		}
 		plans = append(plans, p)
 	}
+	if err := noneRuns(plans); err != nil && !r.all {
+		return err
+	}
 	r.begin(plans)
 	began := time.Now()
 	progress := newHuntProgress(c, ctx.Bool("quiet"))
@@ -99,6 +102,10 @@ func huntRun(ctx *cli.Context, c console, all []*hunts.Hunt, names []string) (er
 	progress.clear()
 	if err != nil {
 		return err
+	}
+	failed := huntFaults(c, found)
+	if failed != nil && len(plans) == 1 {
+		return failed
 	}
 	rows, err := found.Rows(ctx.Context, format.Drawn() && out.file == nil)
 	if err != nil {
@@ -123,7 +130,43 @@ func huntRun(ctx *cli.Context, c console, all []*hunts.Hunt, names []string) (er
 	if err != nil {
 		return err
 	}
-	return r.end(s, found, plans, counts, time.Since(began), ctx.Bool("require-coverage"))
+	verdict := r.end(s, found, plans, counts, time.Since(began), ctx.Bool("require-coverage"))
+	if failed != nil {
+		return failed
+	}
+	return verdict
+}
+
+// huntFaults names the hunts that failed; what is wrong with the last of them is
+// told as the program's own error.
+func huntFaults(c console, found *hunts.Findings) (last error) {
+	for _, o := range found.Outcomes {
+		if o.Err == nil {
+			continue
+		}
+		if last != nil {
+			c.explain(last)
+		}
+		if len(found.Outcomes) > 1 {
+			fmt.Fprintf(c.err, "the hunt %s failed\n", o.Plan.Hunt.Name)
+		}
+		last = o.Err
+	}
+	return last
+}
+
+// noneRuns is the error when each hunt that was named has too little to compare
+// with.
+func noneRuns(plans []*hunts.Plan) error {
+	for _, p := range plans {
+		if p.Refused == "" {
+			return nil
+		}
+	}
+	return &exitError{code: exitPartial, err: &usageError{
+		err:  fmt.Errorf("the hunt %s did not run: %s", plans[0].Hunt.Name, plans[0].Refused),
+		hint: "ingest the time before as well (mdcalake coverage shows what is there), or compare with less: -p baseline=7d",
+	}}
 }
 
 // huntValues reads -p: values by hunt and name.
@@ -184,14 +227,8 @@ type huntReport struct {
 	request hunts.Request
 }
 
+// begin says which hunts have less to compare with than they want, or too little.
 func (r huntReport) begin(plans []*hunts.Plan) {
-	if !r.quiet {
-		allowed := ""
-		if a := r.request.Allow; !a.Empty() {
-			allowed = fmt.Sprintf(", without %s of the allow-list", things(int64(len(a.Users)+len(a.IPs)+len(a.Apps)+len(a.Countries)), "entry", "entries"))
-		}
-		fmt.Fprintf(r.c.err, "%s from %s%s\n", things(int64(len(plans)), "hunt", "hunts"), stretchText(r.request.Since, r.request.Until), allowed)
-	}
 	// What is the same for many hunts is said once.
 	var order []string
 	by := map[string][]string{}
@@ -217,13 +254,9 @@ func (r huntReport) begin(plans []*hunts.Plan) {
 
 // end says what was found, and what could not be.
 func (r huntReport) end(s *store.Snapshot, found *hunts.Findings, plans []*hunts.Plan, counts map[hunts.Severity]int64, took time.Duration, required bool) error {
-	var failed error
 	finding := 0
 	blind := map[string][]string{}
 	for _, o := range found.Outcomes {
-		if o.Err != nil {
-			failed = errors.Join(failed, o.Err)
-		}
 		if o.Findings > 0 {
 			finding++
 		}
@@ -250,14 +283,11 @@ func (r huntReport) end(s *store.Snapshot, found *hunts.Findings, plans []*hunts
 		if total > 0 {
 			text = fmt.Sprintf("%s (%s) from %s", things(total, "finding", "findings"), strings.Join(parts, ", "), things(int64(finding), "hunt", "hunts"))
 		}
-		refused := ""
-		if n := len(plans) - len(found.Outcomes); n > 0 {
-			refused = fmt.Sprintf(", %s did not run", things(int64(n), "hunt", "hunts"))
+		text += fmt.Sprintf("; %s of %s ran over %s", count(int64(len(found.Outcomes))), things(int64(len(plans)), "hunt", "hunts"), stretchText(r.request.Since, r.request.Until))
+		if a := r.request.Allow; !a.Empty() {
+			text += fmt.Sprintf(", without %s of the allow-list", things(int64(len(a.Users)+len(a.IPs)+len(a.Apps)+len(a.Countries)), "entry", "entries"))
 		}
-		fmt.Fprintf(r.c.err, "%s in %s%s\n", text, took.Round(time.Millisecond), refused)
-	}
-	if failed != nil {
-		return failed
+		fmt.Fprintf(r.c.err, "%s, in %s\n", text, took.Round(time.Millisecond))
 	}
 	// Who names a hunt wants its answer; all of them are as many as can run.
 	if !r.all && len(found.Outcomes) < len(plans) {

@@ -34,13 +34,14 @@ func ReadAllowlist(name string) (Allowlist, error) {
 	if err != nil {
 		return a, fmt.Errorf("read the allow-list: %w", err)
 	}
+	fail := func(err error) (Allowlist, error) { return a, &FileError{"the allow-list " + name, err} }
 	d := yaml.NewDecoder(strings.NewReader(text))
 	d.KnownFields(true)
 	if err := d.Decode(&a); err != nil && !errors.Is(err, io.EOF) {
-		return a, fmt.Errorf("read the allow-list %s: %w", name, err)
+		return fail(err)
 	}
 	if err := a.check(); err != nil {
-		return a, fmt.Errorf("read the allow-list %s: %w", name, err)
+		return fail(err)
 	}
 	return a, nil
 }

@@ -48,9 +48,26 @@ func parseNamed(file string, text []byte) (*Hunt, error) {
 		err = fmt.Errorf("its name is %q, and the file is called otherwise", h.Name)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read hunt %s: %w", file, err)
+		return nil, &FileError{file, err}
 	}
 	return h, nil
+}
+
+// FileError is a hunt's file, or an allow-list, that is not as it must be.
+type FileError struct {
+	File string
+	Err  error
+}
+
+func (e *FileError) Error() string { return fmt.Sprintf("read %s: %v", e.File, e.Err) }
+func (e *FileError) Unwrap() error { return e.Err }
+
+// Hint says what to do.
+func (e *FileError) Hint() string {
+	if strings.HasSuffix(e.File, ending) {
+		return "mdcalake hunt show NAME -o json shows what a hunt is made of; its file has the same keys"
+	}
+	return "an allow-list has the keys exclude_users, exclude_ips, exclude_apps, exclude_countries, each with a list such as [a, b]"
 }
 
 // Load reads the hunts of a directory: its files NAME.yaml. One that has the
@@ -92,7 +109,7 @@ func Together(a, b []*Hunt) ([]*Hunt, error) {
 	for i, h := range all {
 		for _, other := range all[:i] {
 			if h.Name == other.Name || h.ID == other.ID {
-				return nil, fmt.Errorf("the hunts %s (%s) and %s (%s) have the same name or id: give one of them another", other.Name, other.ID, h.Name, h.ID)
+				return nil, &FileError{h.Name + ending, fmt.Errorf("the hunt %s (%s) has the same name or id: give it another", other.Name, other.ID)}
 			}
 		}
 	}
