@@ -29,7 +29,8 @@ type draft struct {
 	file   document
 	other  *person // whom it is about: receiver, target, member
 	object string  // what description and target_object name
-	result string  // activityResult.message
+	plant  *planted
+	result string // activityResult.message
 }
 
 // network is where a record says its actor was.

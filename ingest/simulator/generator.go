@@ -81,6 +81,8 @@ const (
 	streamGroup
 	streamConnector
 	streamLag
+	streamStory
+	streamCast
 )
 
 func (g *generator) source(stream uint64, hour int64, n uint32) rng {

@@ -80,11 +80,18 @@ func (d *draft) subject(o *out) {
 		object(o, typeStructured, roleParameter, d.file.web, d.file.siteURL, either(d.app.id == 15600, "OneDrive Site Collection", "SharePoint Site Collection"))
 		object(o, typeStructured, roleParameter, d.file.id, d.file.name, "File")
 	case feedMail:
-		object(o, typeStructured, roleParameter, d.who.mailbox, d.who.upn, "Mailbox")
+		object(o, typeStructured, roleParameter, d.mailbox().mailbox, d.mailbox().upn, "Mailbox")
 	case feedDirectory:
+		if d.plant != nil {
+			d.plant.subject(o, d)
+			return
+		}
 		object(o, typeUser, roleAffected, d.other.objectID, d.other.upn, "User")
 	case feedTeams:
 		object(o, typeStructured, roleParameter, d.thread(), d.file.site, "Team")
+		if d.plant != nil && d.plant.member != nil {
+			object(o, typeUser, roleAffected, d.plant.member.objectID, d.plant.member.upn, "User")
+		}
 	case feedAzure:
 		object(o, typeStructured, roleParameter, d.resource(), d.resourceName(), "Resource")
 		object(o, typeParameter, roleParameter, "", "Subscription", "")

@@ -35,6 +35,19 @@ type Options struct {
 	// Records are served as they are, byte for byte, beside the generated ones.
 	Records [][]byte
 
+	// Stories names attack stories to plant among the records, each once: see
+	// StoryNames; StoriesAll is all of them. What they are is in
+	// Simulator.Stories. They change no generated record, and Services does not
+	// limit them.
+	Stories []string
+	// StoriesFrom and StoriesUntil say where in the span stories lie; they need 48
+	// hours. Zero times mean the last third of the span.
+	StoriesFrom, StoriesUntil time.Time
+	// Noise plants what looks like an attack and is none: travellers, service
+	// accounts, a migration and so on. What no hunt can tell apart by itself is in
+	// Simulator.AllowList.
+	Noise bool
+
 	// NativeFeeds gives the connected apps records of their own forms (AWS, Box,
 	// Google Workspace, Salesforce, session and access control, Defender for
 	// Identity) in place of one form for all. It changes which records a seed has.
@@ -157,6 +170,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Start.IsZero() {
 		o.Start = o.End.AddDate(0, 0, -o.Days)
 	}
+	o.storyDefaults()
 	if o.Paging.PlainCap == 0 {
 		o.Paging.PlainCap = 250
 	}
@@ -212,6 +226,9 @@ func (o Options) check() error {
 		if !slices.ContainsFunc(apps, func(a app) bool { return a.id == id }) {
 			return fmt.Errorf("service %d is not among those the simulator knows: %s", id, appList())
 		}
+	}
+	if err := o.checkStories(); err != nil {
+		return err
 	}
 	for _, part := range []interface{ check() error }{&o.SignIn, o.Throttle, o.Paging, o.Cursor, o.Archive, o.Connector} {
 		if err := part.check(); err != nil {

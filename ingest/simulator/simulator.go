@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -17,6 +18,9 @@ type Simulator struct {
 	repeats          repeats
 
 	platform *platform
+
+	stories []Story
+	allow   AllowList
 
 	cursorMu sync.Mutex
 	cursors  map[uint64]bool // digests of cursors given out, where a switch needs them
@@ -38,7 +42,7 @@ func New(o Options) (*Simulator, error) {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
 	var entries []entry
-	s.gen.static, entries = staticEntries(opt.Records)
+	s.gen.static, entries = staticEntries(slices.Concat(opt.Records, s.plant()))
 	s.index = newIndex(s.gen, entries)
 	s.platform = newPlatform(s)
 	s.limit = limiter{perMinute: opt.RatePerMinute, clock: opt.RateClock}

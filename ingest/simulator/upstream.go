@@ -1,6 +1,9 @@
 package simulator
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // upstream writes the inside of rawDataJson, as the feed's source would have it.
 func (d *draft) upstream(o *out) {
@@ -68,7 +71,7 @@ func (d *draft) recordType() int64 {
 		return 50
 	case "SoftDelete", "HardDelete", "MoveToDeletedItems", "Move":
 		return 3
-	case "SharingSet", "AddedToSecureLink", "SecureLinkCreated", "AnonymousLinkCreated", "AnonymousLinkUsed":
+	case "SharingSet", "SharingInvitationCreated", "AddedToSecureLink", "SecureLinkCreated", "AnonymousLinkCreated", "AnonymousLinkUsed":
 		return 14
 	}
 	return d.act.code
@@ -167,9 +170,18 @@ func (d *draft) auditFile(o *out) {
 		o.str("FileSyncBytesCommitted", strconv.FormatInt(f.sizeBytes, 10))
 		o.str("MachineId", d.who.machineID)
 	case "FileRenamed", "FileMoved", "FileCopied":
-		o.str("DestinationFileName", "Copy of "+f.name)
+		name := "Copy of " + f.name
+		if d.plant != nil && d.plant.newName != "" {
+			name = d.plant.newName
+			o.str("DestinationFileExtension", name[strings.LastIndexByte(name, '.')+1:])
+		}
+		o.str("DestinationFileName", name)
 		o.str("DestinationRelativeUrl", f.folder+"/Old")
-	case "SharingSet", "AddedToSecureLink", "SecureLinkCreated", "AnonymousLinkCreated":
+	case "SharingSet", "SharingInvitationCreated", "AddedToSecureLink", "SecureLinkCreated", "AnonymousLinkCreated":
+		if d.plant != nil {
+			d.plant.sharing(o, d)
+			return
+		}
 		o.str("TargetUserOrGroupName", d.other.upn)
 		o.str("TargetUserOrGroupType", either(d.other.guest, "Guest", "Member"))
 		o.str("EventData", "<Permission granted>Edit</Permission granted>")
@@ -183,7 +195,11 @@ func (d *draft) sessionID() guid {
 
 func (d *draft) auditCmdlet(o *out) {
 	d.clientIP(o, "ClientIP")
-	o.str("ObjectId", d.other.upn)
+	if d.plant != nil && d.plant.objectID != "" {
+		o.str("ObjectId", d.plant.objectID)
+	} else {
+		o.str("ObjectId", d.other.upn)
+	}
 	o.str("ResultStatus", resultWords[d.key%uint64(len(resultWords))])
 	o.str("AppId", "")
 	o.str("ClientAppId", "")
@@ -191,8 +207,12 @@ func (d *draft) auditCmdlet(o *out) {
 	o.str("OrganizationName", d.g.co.domain)
 	o.str("OriginatingServer", "MB1PR02MB"+strconv.Itoa(1000+int(d.key%9000))+" (15.20.9228.015)"+either(d.key&16 == 0, "\r\n", `\r\n`))
 	o.arr("Parameters")
-	switch d.act.op {
-	case "New-InboxRule", "Set-InboxRule":
+	switch op := d.act.op; {
+	case d.plant != nil:
+		for _, v := range d.plant.params {
+			o.pair(v.name, v.value)
+		}
+	case op == "New-InboxRule", op == "Set-InboxRule":
 		o.pair("Name", d.r.pick([]string{"Newsletters", "Invoices", ".", "Travel", "Build mails"}))
 		o.pair("SubjectOrBodyContainsWords", d.r.pick([]string{"invoice;payment", "newsletter", "build failed", "itinerary"}))
 		if d.r.oneIn(12) {
@@ -201,7 +221,7 @@ func (d *draft) auditCmdlet(o *out) {
 		} else {
 			o.pair("MoveToFolder", d.r.pick([]string{"Archive", "RSS Feeds", "Later"}))
 		}
-	case "Add-MailboxPermission":
+	case op == "Add-MailboxPermission":
 		o.pair("Identity", d.other.upn)
 		o.pair("User", d.who.upn)
 		o.pair("AccessRights", "FullAccess")
@@ -249,6 +269,17 @@ func (d *draft) auditTeams(o *out) {
 	}
 	guests := false
 	o.arr("Members")
+	if d.plant != nil {
+		n = 0 // a story or the noise says who
+		if m := d.plant.member; m != nil {
+			guests = m.guest
+			o.elem()
+			o.str("DisplayName", m.name)
+			o.str("UPN", m.upn)
+			o.int("Role", d.plant.role)
+			o.end()
+		}
+	}
 	for range n {
 		m := &d.g.co.people[d.r.n(len(d.g.co.people))]
 		guests = guests || m.guest
@@ -321,6 +352,9 @@ func (d *draft) upstreamSignIn(o *out) {
 			}
 		}
 	}
+	if d.plant != nil && d.plant.code != 0 {
+		code = d.plant.code
+	}
 	o.str("EventType", "MCASLoginEvent")
 	o.time("TimeStamp", d.e.ts, 7, "Z")
 	o.str("ApplicationId", d.app.entra)
@@ -339,10 +373,16 @@ func (d *draft) upstreamSignIn(o *out) {
 	o.int("LoginErrorCode", code)
 	o.str("LoginStatus", either(d.act.failed, "Failure", "Success"))
 	mfa := d.key>>9&3 == 0
-	if mfa {
+	switch {
+	case d.plant != nil && d.plant.mfaMethod != "":
+		mfa = true
+		o.str("MfaAuthMethod", d.plant.mfaMethod)
+		o.str("MfaResult", d.plant.mfaResult)
+	case mfa && d.plant == nil:
 		o.str("MfaAuthMethod", "Phone app notification")
 		o.str("MfaResult", either(code == 500121, "MFA denied; user declined the authentication", "MFA completed in Azure AD"))
-	} else {
+	default:
+		mfa = false
 		o.null("MfaAuthMethod")
 		o.null("MfaResult")
 	}
@@ -359,6 +399,9 @@ func (d *draft) upstreamSignIn(o *out) {
 	o.str("UserPrincipalObjectID", d.who.objectID)
 	o.null("UserTenantId")
 	o.null("UserTenantMsodsRegionScope")
+	if d.plant != nil {
+		d.plant.signIn(o)
+	}
 	if d.huge {
 		d.padding(o)
 	}

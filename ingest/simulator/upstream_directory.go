@@ -32,18 +32,22 @@ func (d *draft) auditDirectory(o *out) {
 		o.str("OldValue", old)
 		o.end()
 	}
-	switch d.act.op {
-	case "Add member to role.":
+	switch op := d.act.op; {
+	case d.plant != nil && d.plant.changed != nil:
+		for _, c := range d.plant.changed {
+			changed(c.name, c.new, c.old)
+		}
+	case op == "Add member to role.":
 		changed("Role.ObjectID", newGUID(d.key+20).String(), "")
 		changed("Role.DisplayName", d.r.pick([]string{"Global Administrator", "Exchange Administrator", "User Administrator", "Security Reader", "Helpdesk Administrator"}), "")
 		changed("Role.WellKnownObjectName", "TenantAdmins", "")
-	case "Update application – Certificates and secrets management ", "Add service principal credentials.":
+	case op == "Update application – Certificates and secrets management ", op == "Add service principal credentials.":
 		changed("KeyDescription", "[\r\n  \"[KeyIdentifier="+newGUID(d.key+21).String()+",KeyType=Password,KeyUsage=Verify,DisplayName=ci]\"\r\n]", "[]")
 		changed("Included Updated Properties", "KeyDescription", "")
-	case "Consent to application.":
+	case op == "Consent to application.":
 		changed("ConsentContext.IsAdminConsent", "False", "")
 		changed("ConsentAction.Permissions", "[] => [[Id: 0, ClientId: "+newGUID(d.key+22).String()+", Scope: Mail.Read offline_access, ConsentType: Principal]]", "")
-	case "Disable Strong Authentication.":
+	case op == "Disable Strong Authentication.":
 		changed("StrongAuthenticationRequirement", "[]", "[\r\n  {\r\n    \"RelyingParty\": \"*\",\r\n    \"State\": 1\r\n  }\r\n]")
 	default:
 		changed("StrongAuthenticationPhoneAppDetail", "[\r\n  {\r\n    \"DeviceName\": \"Pixel 9\",\r\n    \"PhoneAppVersion\": \"6.2509.6344\",\r\n    \"NotificationType\": 2\r\n  }\r\n]", "[]")
@@ -70,13 +74,17 @@ func (d *draft) auditDirectory(o *out) {
 	o.guid("InterSystemsId", newGUID(d.key+23))
 	o.guid("IntraSystemId", newGUID(d.key+24))
 	o.str("SupportTicketId", "")
-	o.arr("Target")
-	entity("User_"+d.other.objectID, 2)
-	entity(d.other.objectID, 2)
-	entity("User", 2)
-	entity(d.other.upn, 5)
-	entity(d.other.puid, 3)
-	o.stop()
+	if d.plant != nil && d.plant.kind != "" {
+		d.plant.target(o, d, entity)
+	} else {
+		o.arr("Target")
+		entity("User_"+d.other.objectID, 2)
+		entity(d.other.objectID, 2)
+		entity("User", 2)
+		entity(d.other.upn, 5)
+		entity(d.other.puid, 3)
+		o.stop()
+	}
 	o.guid("TargetContextId", d.g.co.aad)
 }
 

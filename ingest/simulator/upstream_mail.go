@@ -32,9 +32,18 @@ func (d *draft) auditMail(o *out) {
 		d.clientIP(o, "ClientIP")
 	}
 	o.str("ResultStatus", "Succeeded")
-	o.str("AppId", "00000002-0000-0ff1-ce00-000000000000")
+	if d.plant != nil && d.plant.clientApp != "" {
+		o.str("AppId", d.plant.clientApp)
+		o.str("ClientAppId", d.plant.clientApp)
+	} else {
+		o.str("AppId", "00000002-0000-0ff1-ce00-000000000000")
+	}
 	d.clientIP(o, "ClientIPAddress")
-	o.str("ClientInfoString", either(d.tool == &agents[agentOffice], "Client=MSExchangeRPC", "Client=OWA;Action=ViaProxy"))
+	info := either(d.tool == &agents[agentOffice], "Client=MSExchangeRPC", "Client=OWA;Action=ViaProxy")
+	if d.plant != nil && d.plant.clientInfo != "" {
+		info = d.plant.clientInfo
+	}
+	o.str("ClientInfoString", info)
 	if d.tool == &agents[agentOffice] {
 		o.str("ClientProcessName", "OUTLOOK.EXE")
 		o.str("ClientVersion", "16.0.19127.20000")
@@ -45,6 +54,9 @@ func (d *draft) auditMail(o *out) {
 	owner := d.who
 	if d.act.op == "SendAs" || d.act.op == "SendOnBehalf" {
 		as, owner = 2, d.other
+	}
+	if d.plant != nil && d.plant.owner != nil {
+		as, owner = d.plant.logonType, d.plant.owner
 	}
 	o.int("LogonType", as)
 	o.str("LogonUserSid", d.who.sid)
@@ -78,6 +90,12 @@ func (d *draft) auditMail(o *out) {
 		o.pair("RuleActions", `[{"ActionType":"Move","FolderID":"`+hexText(d.key, 32)+`"}]`)
 		o.stop()
 	case "MailboxLogin":
+	case "SearchQueryInitiatedExchange":
+		if d.plant != nil {
+			o.str("QueryText", d.plant.query)
+		}
+		o.str("QuerySource", "OWA")
+		o.str("ScopeType", "Mailbox")
 	default:
 		o.arr("AffectedItems")
 		for range 1 + min(d.r.n(12), d.r.n(12)) {
@@ -101,24 +119,33 @@ func (d *draft) auditMail(o *out) {
 
 func (d *draft) mailAccess(o *out, folder string) {
 	o.arr("OperationProperties")
-	o.pair("MailAccessType", either(d.key&128 == 0, "Sync", "Bind"))
+	kind := either(d.key&128 == 0, "Sync", "Bind")
+	folders := []string{folder}
+	if d.plant != nil && d.plant.access != "" {
+		kind, folders = d.plant.access, d.plant.folders
+	}
+	o.pair("MailAccessType", kind)
 	o.pair("IsThrottled", "False")
 	o.stop()
 	o.arr("Folders")
-	o.elem()
-	o.arr("FolderItems")
-	n := d.folderItems()
-	for range n {
+	count := 0
+	for i, path := range folders {
 		o.elem()
-		d.messageID(o)
-		d.itemID(o)
-		o.int("SizeInBytes", int64(1500+d.r.n(200_000)))
+		o.arr("FolderItems")
+		n := d.folderItems()
+		for range n {
+			o.elem()
+			d.messageID(o)
+			d.itemID(o)
+			o.int("SizeInBytes", int64(1500+d.r.n(200_000)))
+			o.end()
+		}
+		o.stop()
+		o.str("Id", "LgAAAAB"+hexText(d.key+uint64(i), 40))
+		o.str("Path", path)
 		o.end()
+		count += n
 	}
 	o.stop()
-	o.str("Id", "LgAAAAB"+hexText(d.key, 40))
-	o.str("Path", folder)
-	o.end()
-	o.stop()
-	o.int("OperationCount", int64(n))
+	o.int("OperationCount", int64(count))
 }

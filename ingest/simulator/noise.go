@@ -1,0 +1,3 @@
+package simulator
+
+var noises []func(*scene, *AllowList)
