@@ -15,7 +15,7 @@ func huntCommand(c console) *cli.Command {
 	return &cli.Command{
 		Name:      "hunt",
 		Usage:     "look for what attackers do, by hunts that have names",
-		ArgsUsage: "list|show|run [NAME...]",
+		ArgsUsage: "list|show|run|test [NAME...]",
 		Description: `list shows the hunts, show what one of them looks for, its parameters and its SQL.
 run looks for it in a window of event time and prints findings, the gravest
 first; each names the activities behind it:
@@ -33,6 +33,10 @@ severe; of less than 7 days they do not run. Several hunts share what they read.
 -p name=value sets a parameter of each hunt that has it, -p HUNT.name=value that
 of one. A list is written a,b,c or @FILE, one on each line.
 
+test runs hunts over a lake of which it is known what happened, and prints for
+each what it had to find and found, and how much of what it finds is true; FILE
+of --truth has a story on each line, as mdcasim --story-truth writes them.
+
 --allow FILE takes what is your own out of all hunts: exclude_users, exclude_ips,
 exclude_apps, exclude_countries, each a list in YAML. --hunts DIR adds the hunts
 in its files NAME.yaml to those that come with the program.`,
@@ -43,6 +47,7 @@ in its files NAME.yaml to those that come with the program.`,
 			&cli.StringFlag{Name: "until", Usage: "run: hunt in what happened before `TIME`"},
 			&cli.StringSliceFlag{Name: "p", Usage: "run: `NAME=VALUE` of a parameter, or HUNT.NAME=VALUE (repeatable)"},
 			&cli.StringFlag{Name: "allow", Usage: "run: allow-list in `FILE`", EnvVars: []string{"MDCALAKE_ALLOW"}},
+			&cli.StringFlag{Name: "truth", Usage: "test: what happened, in `FILE`"},
 			&cli.StringFlag{Name: "hunts", Usage: "hunts of your own, in the files NAME.yaml of `DIR`", EnvVars: []string{"MDCALAKE_HUNTS"}},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", Usage: "`FORMAT` of run: " + strings.Join(query.Formats(), ", ") + "; of list and show: table, json"},
 			&cli.StringFlag{Name: "out", Usage: "run: write the findings to `FILE`, which appears when it is whole"},
@@ -57,7 +62,7 @@ in its files NAME.yaml to those that come with the program.`,
 }
 
 // onlyOfRun are the flags that list and show do not take.
-var onlyOfRun = []string{"all", "since", "until", "p", "out", "memory-limit", "require-coverage", "raw-csv", "no-color", "quiet"}
+var onlyOfRun = []string{"truth", "all", "since", "until", "p", "out", "memory-limit", "require-coverage", "raw-csv", "no-color", "quiet"}
 
 func runHunt(ctx *cli.Context, c console) error {
 	const hint = "mdcalake hunt list, mdcalake hunt show NAME, or mdcalake hunt run NAME..."
@@ -65,15 +70,21 @@ func runHunt(ctx *cli.Context, c console) error {
 	if what == "" {
 		return usage(hint, "say what to do with the hunts")
 	}
-	if !slices.Contains([]string{"list", "show", "run"}, what) {
+	if !slices.Contains([]string{"list", "show", "run", "test"}, what) {
 		return usage(hint, "hunt cannot %q", what)
 	}
 	all, err := huntsOf(ctx)
 	if err != nil {
 		return err
 	}
-	if what == "run" {
+	switch what {
+	case "run":
+		if ctx.IsSet("truth") {
+			return usage("it belongs to mdcalake hunt test", "hunt run does not take --truth")
+		}
 		return huntRun(ctx, c, all, names)
+	case "test":
+		return huntTest(ctx, c, all, names)
 	}
 	for _, name := range onlyOfRun {
 		if ctx.IsSet(name) {

@@ -40,71 +40,26 @@ func huntRun(ctx *cli.Context, c console, all []*hunts.Hunt, names []string) (er
 	if err != nil {
 		return err
 	}
-	limit := huntMemory
-	if ctx.IsSet("memory-limit") {
-		if limit = ctx.String("memory-limit"); !memorySize.MatchString(limit) {
-			return usage("write 500MB or 2GiB", "--memory-limit %q is no size", limit)
-		}
-	}
-	selection, err := selectionOf(ctx, c.now())
+	h, err := openHunting(ctx, c, chosen)
 	if err != nil {
 		return err
 	}
-	values, err := huntValues(ctx.StringSlice("p"), chosen)
-	if err != nil {
+	defer func() { err = errors.Join(err, h.close()) }()
+	out := h.out
+	r := huntReport{c: c, quiet: ctx.Bool("quiet"), all: ctx.Bool("all"), request: h.request}
+	if err := noneRuns(h.plans); err != nil && !r.all {
 		return err
 	}
-	request := hunts.Request{Values: values}
-	if ctx.IsSet("allow") {
-		if request.Allow, err = hunts.ReadAllowlist(ctx.String("allow")); err != nil {
-			return err
-		}
-	}
-	startFast(c.getenv)
-	starting := query.Start(ctx.Context, limit)
-	defer starting.Close()
-	lake, err := store.Open(ctx.String("lake"))
-	if err != nil {
-		return err
-	}
-	defer lake.Close()
-	s := lake.Snapshot()
-	out, err := newOutput(c, "--out", ctx.String("out"), s.Root)
-	if err != nil {
-		return err
-	}
-	defer out.discard()
-	engine, err := query.Open(ctx.Context, query.Options{Snapshot: s, TempDir: os.TempDir(), MemoryLimit: limit, Starting: starting})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, engine.Close()) }()
-	boundAnswer()
-	if request.Since, request.Until, err = huntWindow(engine, selection, c.now()); err != nil {
-		return err
-	}
-	r := huntReport{c: c, quiet: ctx.Bool("quiet"), all: ctx.Bool("all"), request: request}
-	var plans []*hunts.Plan
-	for _, h := range chosen {
-		p, err := hunts.Prepare(engine, h, request)
-		if err != nil {
-			return usage("mdcalake hunt show "+h.Name+" tells of its parameters", "%w", err)
-		}
-		plans = append(plans, p)
-	}
-	if err := noneRuns(plans); err != nil && !r.all {
-		return err
-	}
-	r.begin(plans)
+	r.begin(h.plans)
 	began := time.Now()
 	progress := newHuntProgress(c, ctx.Bool("quiet"))
-	found, err := hunts.Run(ctx.Context, engine, plans, progress.hunt)
+	found, err := hunts.Run(ctx.Context, h.engine, h.plans, progress.hunt)
 	progress.clear()
 	if err != nil {
 		return err
 	}
 	failed := huntFaults(c, found)
-	if failed != nil && len(plans) == 1 {
+	if failed != nil && len(h.plans) == 1 {
 		return failed
 	}
 	rows, err := found.Rows(ctx.Context, format.Drawn() && out.file == nil)
@@ -130,7 +85,7 @@ func huntRun(ctx *cli.Context, c console, all []*hunts.Hunt, names []string) (er
 	if err != nil {
 		return err
 	}
-	verdict := r.end(s, found, plans, counts, time.Since(began), ctx.Bool("require-coverage"))
+	verdict := r.end(h.lake.Snapshot(), found, h.plans, counts, time.Since(began), ctx.Bool("require-coverage"))
 	if failed != nil {
 		return failed
 	}
@@ -153,6 +108,78 @@ func huntFaults(c console, found *hunts.Findings) (last error) {
 		last = o.Err
 	}
 	return last
+}
+
+// hunting is a lake that hunts are about to run over.
+type hunting struct {
+	lake    *store.Lake
+	engine  *query.Engine
+	request hunts.Request
+	plans   []*hunts.Plan
+	out     *output
+}
+
+func (h *hunting) close() error {
+	var err error
+	if h.out != nil {
+		h.out.discard()
+	}
+	if h.engine != nil {
+		err = h.engine.Close()
+	}
+	return errors.Join(err, h.lake.Close())
+}
+
+// openHunting reads what the flags say of a run.
+func openHunting(ctx *cli.Context, c console, chosen []*hunts.Hunt) (h *hunting, err error) {
+	limit := huntMemory
+	if ctx.IsSet("memory-limit") {
+		if limit = ctx.String("memory-limit"); !memorySize.MatchString(limit) {
+			return nil, usage("write 500MB or 2GiB", "--memory-limit %q is no size", limit)
+		}
+	}
+	selection, err := selectionOf(ctx, c.now())
+	if err != nil {
+		return nil, err
+	}
+	request := hunts.Request{}
+	if request.Values, err = huntValues(ctx.StringSlice("p"), chosen); err != nil {
+		return nil, err
+	}
+	if ctx.IsSet("allow") {
+		if request.Allow, err = hunts.ReadAllowlist(ctx.String("allow")); err != nil {
+			return nil, err
+		}
+	}
+	startFast(c.getenv)
+	starting := query.Start(ctx.Context, limit)
+	defer starting.Close()
+	lake, err := store.Open(ctx.String("lake"))
+	if err != nil {
+		return nil, err
+	}
+	h = &hunting{lake: lake}
+	fail := func(err error) (*hunting, error) { return nil, errors.Join(err, h.close()) }
+	// The engine changes the working directory.
+	if h.out, err = newOutput(c, "--out", ctx.String("out"), lake.Snapshot().Root); err != nil {
+		return fail(err)
+	}
+	if h.engine, err = query.Open(ctx.Context, query.Options{Snapshot: lake.Snapshot(), TempDir: os.TempDir(), MemoryLimit: limit, Starting: starting}); err != nil {
+		return fail(err)
+	}
+	boundAnswer()
+	if request.Since, request.Until, err = huntWindow(h.engine, selection, c.now()); err != nil {
+		return fail(err)
+	}
+	h.request = request
+	for _, of := range chosen {
+		p, err := hunts.Prepare(h.engine, of, request)
+		if err != nil {
+			return fail(usage("mdcalake hunt show "+of.Name+" tells of its parameters", "%w", err))
+		}
+		h.plans = append(h.plans, p)
+	}
+	return h, nil
 }
 
 // noneRuns is the error when each hunt that was named has too little to compare
