@@ -125,6 +125,13 @@ func (p *Plan) statement(from source) (string, error) {
 	return b.String(), nil
 }
 
+// SQL is the whole of it over the lake alone, to be read and changed by a person:
+// it runs as it is.
+func (p *Plan) SQL() (string, error) {
+	sql, err := p.statement(theLake)
+	return sql + "\nORDER BY " + strings.TrimSuffix(findingOrder, ", activity_ids") + ";", err
+}
+
 // severity is that of a finding, a step lower where the baseline is not whole.
 func (p *Plan) severity() string {
 	own := "coalesce(severity, " + string(query.Text(string(p.Hunt.Severity))) + ")"
