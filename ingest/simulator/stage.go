@@ -235,6 +235,9 @@ func (sc *scene) do(what doing, who *person, from network, with *agent, more ...
 	d.e.created = sc.at + 60_000 + int64(d.r.n(300_000))
 	d.record = newGUID(d.key)
 	d.file.draw(&d)
+	if act.feed == feedDirectory {
+		d.plant.changed = plainChanges(act.op)
+	}
 	for _, f := range more {
 		f(&d)
 	}
