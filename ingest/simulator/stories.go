@@ -157,7 +157,7 @@ func (o *Options) wantsStory(name string) bool {
 }
 
 // plant writes the stories and the noise that were asked for.
-func (s *Simulator) plant() (records [][]byte) {
+func (s *Simulator) plant() (records []staticRecord) {
 	if len(s.opt.Stories) == 0 && !s.opt.Noise {
 		return nil
 	}
@@ -175,6 +175,7 @@ func (s *Simulator) plant() (records [][]byte) {
 		}
 	}
 	if s.opt.Noise {
+		s.allow = AllowList{Users: []string{}, Ranges: []string{}, Apps: []string{}, Countries: []string{}}
 		for i, part := range noises {
 			sc := st.scene(1000 + uint64(i))
 			sc.noise = true
