@@ -29,5 +29,7 @@
 //
 // A country, a user or an address that is NULL or unknown is never new. A hunt
 // whose baseline was not collected says so, and does not call everything new
-// (baseline.go). Hunts that run together read the lake once (run.go).
+// (baseline.go); one whose baseline is optional looks at $baseline, which is the
+// part that was collected, before it calls anything new. Hunts that run together
+// read the lake once (run.go).
 package hunts

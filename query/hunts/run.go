@@ -83,7 +83,7 @@ func Prepare(e *query.Engine, h *Hunt, r Request) (*Plan, error) {
 			}
 		}
 		p.Baseline = baselineOf(e.Snapshot(), r.Since, wanted)
-		if !p.Baseline.Enough() || h.WholeBaseline && !p.Baseline.Whole() {
+		if !p.Baseline.Enough() && !h.OptionalBaseline || h.WholeBaseline && !p.Baseline.Whole() {
 			p.Refused = fmt.Sprintf("its baseline was not collected: %s, %s", p.Baseline, p.Baseline.Why)
 		}
 	}

@@ -132,10 +132,11 @@ func (p *Plan) SQL() (string, error) {
 	return sql + "\nORDER BY " + strings.TrimSuffix(findingOrder, ", activity_ids") + ";", err
 }
 
-// severity is that of a finding, a step lower where the baseline is not whole.
+// severity is that of a finding, a step lower where it rests on a baseline that
+// is not whole.
 func (p *Plan) severity() string {
 	own := "coalesce(severity, " + string(query.Text(string(p.Hunt.Severity))) + ")"
-	if p.Baseline.Whole() {
+	if p.Baseline.Whole() || p.Hunt.OptionalBaseline {
 		return own
 	}
 	var b strings.Builder
