@@ -11,6 +11,7 @@ import "fmt"
 // noises are the parts. The place of one here decides its draws and its people.
 var noises = []func(*scene, *AllowList){
 	travellers, tunnels, relays, services, migration, newStarters, forgetful, adminsAtWork, delegate, meetingLinks, helpDesk,
+	scanner, keyRotation, codesAtWork, brochures,
 }
 
 // Addresses of the noise.
@@ -248,5 +249,52 @@ func helpDesk(sc *scene, allow *AllowList) {
 		p := st.extra(&sc.r)
 		from := network{ip: fmt.Sprintf("198.18.221.%d", 10+i), place: at, value: "NONE", isp: at.isp, carrier: at.carrier}
 		sc.everyday(p, from, sc.part(60, 80), st.end, max(6*hourMS, st.length()/40))
+	}
+}
+
+// scanner mails what it scans, by the only protocol it knows.
+func scanner(sc *scene, allow *AllowList) {
+	st := sc.st
+	p := st.account(&sc.r, "svc-scanner")
+	allow.Users = append(allow.Users, p.upn)
+	step := max(dayMS/2, st.length()/60)
+	for at := st.start + sc.span(0, step); at < st.end; at += step {
+		sc.at = at + sc.span(0, hourMS)
+		sc.do(signIn(appExchange), p, st.atOffice(p), &stageAgents[agentBasic], func(d *draft) { d.plant.client = "Authenticated SMTP" })
+	}
+}
+
+// keyRotation gives applications new keys before the old ones end.
+func keyRotation(sc *scene, allow *AllowList) {
+	st := sc.st
+	p, app := st.account(&sc.r, "svc-keyrotation"), sc.thing("Orders API")
+	allow.Users = append(allow.Users, p.upn)
+	for at := st.start + sc.span(0, 3*dayMS); at < st.end; at += 7 * dayMS {
+		sc.at = at
+		sc.do(inDirectory("Add service principal credentials."), p, st.atOffice(p), &stageAgents[agentGo], aboutThing("ServicePrincipal", app), changing(
+			change{"KeyDescription", "[\r\n  \"[KeyIdentifier=" + newGUID(sc.r.next()).String() + ",KeyType=AsymmetricX509Cert,KeyUsage=Verify,DisplayName=CN=orders]\"\r\n]", "[]"}))
+	}
+}
+
+// codesAtWork are device codes on managed machines in the office.
+func codesAtWork(sc *scene, _ *AllowList) {
+	st := sc.st
+	for range 4 {
+		p := st.member()
+		sc.at = sc.part(5, 95)
+		sc.do(tokenFor(appAzure), p, st.atOffice(p), usual(p), func(d *draft) { d.plant.protocol = "deviceCode" })
+	}
+}
+
+// brochures are a few files for anyone, in one go.
+func brochures(sc *scene, _ *AllowList) {
+	st := sc.st
+	for range 3 {
+		p := st.member()
+		sc.at = sc.part(5, 95)
+		for range sc.count(4, 8) {
+			sc.do(onSite("AnonymousLinkCreated"), p, st.atOffice(p), usual(p), file("Brochure "+hexText(sc.r.next(), 3), "pdf"))
+			sc.wait(10*secondMS, 50*secondMS)
+		}
 	}
 }
