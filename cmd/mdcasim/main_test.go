@@ -158,7 +158,7 @@ func TestWritesStories(t *testing.T) {
 	if got := strings.Join(names, " "); got != "token-theft device-code ransomware" {
 		t.Errorf("the truth is about %q", got)
 	}
-	if !strings.Contains(text[allow], `"svc-backup@contoso.example"`) || !strings.Contains(text[allow], `"countries": [`) {
+	if !strings.Contains(text[allow], `"svc-backup@contoso.example"`) || !strings.Contains(text[allow], `"exclude_countries": [`) {
 		t.Errorf("allow list %s", text[allow])
 	}
 }

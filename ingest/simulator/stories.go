@@ -64,10 +64,10 @@ type Evidence struct {
 // it nothing in the records tells the noise apart from an attack. All of it is
 // empty without Options.Noise.
 type AllowList struct {
-	Users     []string `json:"users"`
-	Ranges    []string `json:"ranges"` // CIDR
-	Apps      []string `json:"apps"`
-	Countries []string `json:"countries"` // two letters
+	Users     []string `json:"exclude_users"`
+	Ranges    []string `json:"exclude_ips"` // CIDR
+	Apps      []string `json:"exclude_apps"`
+	Countries []string `json:"exclude_countries"` // two letters
 }
 
 // Stories are the stories that were asked for, those that were skipped too, in
