@@ -235,7 +235,7 @@ func meetingLinks(sc *scene, _ *AllowList) {
 		sc.do(inTeams("MessageCreatedHasLink"), p, st.atOffice(p), usual(p))
 		for range sc.count(12, 18) {
 			sc.wait(5*secondMS, 40*secondMS)
-			sc.do(onSite("SharingSet"), p, st.atOffice(p), usual(p), about(st.member()), func(d *draft) { d.plant.sharedType = "Member" })
+			sc.do(onSite("SharingSet"), p, st.atOffice(p), usual(p), about(&st.g.co.people[sc.r.n(20)]), func(d *draft) { d.plant.sharedType = "Member" })
 		}
 	}
 }

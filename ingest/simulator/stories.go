@@ -140,6 +140,9 @@ func (o *Options) checkStories() error {
 			return fmt.Errorf("story %q is none of those there are: %s %s", name, StoriesAll, strings.Join(StoryNames(), " "))
 		}
 	}
+	if (o.Noise || len(o.Stories) > 0) && !o.Start.Before(o.End) {
+		return fmt.Errorf("stories and noise need a span, and start %s is not before end %s", o.Start.UTC().Format(time.RFC3339), o.End.UTC().Format(time.RFC3339))
+	}
 	if len(o.Stories) == 0 {
 		return nil
 	}
