@@ -28,14 +28,17 @@ type Hunt struct {
 	// Aliases are numbers that the techniques had before.
 	Aliases []string `yaml:"aliases,omitempty"`
 	// Baseline is how far back it compares, by default; zero: it does not.
-	Baseline       Duration `yaml:"baseline,omitempty"`
+	Baseline Duration `yaml:"baseline,omitempty"`
 	// WholeBaseline: of a part of it the hunt says nothing at all.
-	WholeBaseline  bool     `yaml:"whole_baseline,omitempty"`
-	Params         []Param  `yaml:"params"`
-	Needs          []string `yaml:"needs"` // columns of activities, and raw.X
-	FalsePositives []string `yaml:"false_positives"`
-	Source         []string `yaml:"source"` // rules that taught us; the SQL is ours
-	SQL            string   `yaml:"sql"`
+	WholeBaseline bool `yaml:"whole_baseline,omitempty"`
+	// BaselineOptional: without it the hunt runs all the same, and leaves out what
+	// compares: past is empty then, and $baseline is no time at all.
+	BaselineOptional bool     `yaml:"baseline_optional,omitempty"`
+	Params           []Param  `yaml:"params"`
+	Needs            []string `yaml:"needs"` // columns of activities, and raw.X
+	FalsePositives   []string `yaml:"false_positives"`
+	Source           []string `yaml:"source"` // rules that taught us; the SQL is ours
+	SQL              string   `yaml:"sql"`
 }
 
 // Param is a value that the person may set.
@@ -132,7 +135,7 @@ var (
 	nameLook      = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	techniqueLook = regexp.MustCompile(`^T[0-9]{4}(\.[0-9]{3})?$`)
 	paramLook     = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-	rawLook       = regexp.MustCompile(`^raw(\.[A-Za-z_][A-Za-z0-9_]*)+$`)
+	rawLook       = regexp.MustCompile(`^raw(\.[A-Za-z_][A-Za-z0-9_]*(\[[0-9]{1,3}\])?)+$`) // raw.X, raw.X.Y, raw.X[0].Y
 )
 
 // reserved are values that every hunt has.

@@ -125,10 +125,11 @@ func (p *Plan) statement(from source) (string, error) {
 	return b.String(), nil
 }
 
-// severity is that of a finding, a step lower where the baseline is not whole.
+// severity is that of a finding, a step lower where the baseline is not whole: of
+// a hunt that runs without one, what it finds does not rest on it alone.
 func (p *Plan) severity() string {
 	own := "coalesce(severity, " + string(query.Text(string(p.Hunt.Severity))) + ")"
-	if p.Baseline.Whole() {
+	if p.Baseline.Whole() || p.Hunt.BaselineOptional {
 		return own
 	}
 	var b strings.Builder
