@@ -15,7 +15,8 @@
 // without what the allow-list takes out, and past, those of the baseline, all of
 // them: what an address of one's own has shown is no news either. Both have the
 // columns that the hunt names under needs, and no others; raw.X there is the text
-// at rawDataJson.X of the record, as the column "raw.X".
+// at rawDataJson.X of the record, as the column "raw.X"; X may go deeper, as in
+// raw.Item.Subject and raw.Folders[0].Path.
 //
 // Values: $since and $until (TIMESTAMPTZ), $baseline (INTERVAL), and each of the
 // hunt's own parameters, with its type. They are written in as literals, never as

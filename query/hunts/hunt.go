@@ -31,7 +31,8 @@ type Hunt struct {
 	Baseline Duration `yaml:"baseline,omitempty"`
 	// WholeBaseline: of a part of it the hunt says nothing at all.
 	WholeBaseline bool `yaml:"whole_baseline,omitempty"`
-	// OptionalBaseline: the hunt runs on what there is of it, or on none.
+	// OptionalBaseline: without it the hunt runs all the same, and leaves out what
+	// compares: past is empty then, and $baseline is no time at all.
 	OptionalBaseline bool     `yaml:"optional_baseline,omitempty"`
 	Params           []Param  `yaml:"params"`
 	Needs            []string `yaml:"needs"` // columns of activities, and raw.X
@@ -134,7 +135,7 @@ var (
 	nameLook      = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	techniqueLook = regexp.MustCompile(`^T[0-9]{4}(\.[0-9]{3})?$`)
 	paramLook     = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-	rawLook       = regexp.MustCompile(`^raw(\.[A-Za-z_][A-Za-z0-9_]*)+$`)
+	rawLook       = regexp.MustCompile(`^raw(\.[A-Za-z_][A-Za-z0-9_]*(\[[0-9]{1,3}\])?)+$`) // raw.X, raw.X.Y, raw.X[0].Y
 )
 
 // reserved are values that every hunt has.

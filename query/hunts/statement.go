@@ -132,8 +132,8 @@ func (p *Plan) SQL() (string, error) {
 	return sql + "\nORDER BY " + strings.TrimSuffix(findingOrder, ", activity_ids") + ";", err
 }
 
-// severity is that of a finding, a step lower where it rests on a baseline that
-// is not whole.
+// severity is that of a finding, a step lower where the baseline is not whole: of
+// a hunt that runs without one, what it finds does not rest on it alone.
 func (p *Plan) severity() string {
 	own := "coalesce(severity, " + string(query.Text(string(p.Hunt.Severity))) + ")"
 	if p.Baseline.Whole() || p.Hunt.OptionalBaseline {
