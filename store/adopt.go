@@ -94,7 +94,7 @@ func (t *transaction) inOrder(ctx context.Context, f File) error {
 		in.row(r, nil)
 		encoded = appendWhole(encoded[:0], r)
 		rows.append(nil, newWaitingRow(r), encoded, len(r.Text))
-		if rows.raw < t.w.opts.limits.fileRaw {
+		if rows.raw < min(sortedBytes, t.w.opts.limits.fileRaw) {
 			return nil
 		}
 		out, werr = t.writeInOrder(rows, out)

@@ -244,7 +244,7 @@ func (a *Append) anyBusy() bool {
 // relieve chooses, when memory is used up, what leaves it. Called with the
 // mutex held.
 func (a *Append) relieve(last Partition) (c *cell, t taken, write bool) {
-	if c := a.cells[last]; c != nil && c.raw >= a.limits().fileRaw && !c.busy {
+	if c := a.cells[last]; c != nil && (c.raw >= a.limits().fileRaw || c.count >= fileRows) && !c.busy {
 		return c, a.takeFrom(c, true), true
 	}
 	if c := a.leaving.next(); c != nil {

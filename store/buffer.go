@@ -44,6 +44,7 @@ type cell struct {
 	chunks    [][]byte
 	memory    int   // bytes of the chunks
 	raw       int64 // bytes of the waiting records, the spilled ones included
+	count     int   // of them
 	spilled   []spillSegment
 	lastRow   int64 // count of rows of the run when it last got one
 	busy      bool  // being written or spilled by another goroutine
@@ -66,6 +67,7 @@ func (c *cell) append(free *freeChunks, w waitingRow, encoded []byte, rawBytes i
 	c.rows = append(c.rows, w)
 	*last = append(*last, encoded...)
 	c.raw += int64(rawBytes)
+	c.count++
 	return grown
 }
 
@@ -124,7 +126,7 @@ func (c *cell) take(withSpilled bool) taken {
 	c.rows, c.chunks, c.memory = nil, nil, 0
 	if withSpilled {
 		t.spilled, t.raw = c.spilled, c.raw
-		c.spilled, c.raw = nil, 0
+		c.spilled, c.raw, c.count = nil, 0, 0
 	}
 	return t
 }

@@ -30,6 +30,9 @@ const (
 	// manyFiles is what a cell of the current or the last day must have before
 	// it is touched, and a side table at any time: they will go on growing.
 	manyFiles = 8
+	// largeFile is not merged after a run, on disk: what few large files there are
+	// costs no reader anything, and to write them again costs as much as the run.
+	largeFile = 16 << 20
 	// quietTime is how long nothing must have come into a cell for it to become
 	// one file. The last re-read of a window is due 7 days after its end.
 	quietTime = 8 * 24 * time.Hour
@@ -146,7 +149,7 @@ func (o CompactOptions) merge(table string, files []File, atLeast, times int) (M
 	m := Merge{Table: table, Files: make([]File, 0, len(files)), Level: quick.Level, maxFile: o.maxFile}
 	for _, f := range files {
 		// A file of another writer may hold what would not survive the copy.
-		if f.SHA256 != "" && f.Size < o.maxFile {
+		if f.SHA256 != "" && f.Size < o.maxFile && (o.All || times == 1 || f.Size < largeFile) {
 			m.Files = append(m.Files, f)
 			m.Partition = f.Partition
 		}

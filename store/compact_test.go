@@ -41,6 +41,7 @@ func lately(f store.File) store.File {
 
 func pressed(f store.File) store.File { f.Level = store.DenseLevel; return f }
 func foreign(f store.File) store.File { f.SHA256 = ""; return f }
+func large(f store.File) store.File   { f.Size = 32 << 20; return f }
 
 // files are n files like the one that make makes.
 func files(n int, make func(name string) store.File) (out []store.File) {
@@ -72,27 +73,30 @@ func TestAPlan(t *testing.T) {
 		o     store.CompactOptions
 		want  []string
 	}{
-		"of an empty lake":                             {nil, all, nil},
-		"for all of it makes one file of two":          {files(2, old), all, []string{"activities part-000 part-001 level 6"}},
-		"for all of it makes a quick file dense":       {files(1, old), all, []string{"activities part-000 level 6"}},
-		"for all of it leaves one dense file alone":    {[]store.File{pressed(old("a"))}, all, nil},
-		"for all of it takes today too":                {files(2, func(n string) store.File { return lately(file(today, n, 9)) }), all, []string{"activities part-000 part-001 level 6"}},
-		"for all of it leaves another writer's alone":  {[]store.File{foreign(old("a")), pressed(old("b"))}, all, nil},
-		"for all of it leaves large files alone":       {[]store.File{file(today-20, "a", 1000), pressed(old("b"))}, all.WithMaxFile(bytesOf(1000)), nil},
-		"for all of it merges beside a large file":     {[]store.File{file(today-20, "a", 1000), old("b"), old("c")}, all.WithMaxFile(bytesOf(1000)), []string{"activities b c level 6"}},
-		"after a run makes one file of a quiet cell":   {[]store.File{old("a"), file(today-20, "b", 9000)}, after, []string{"activities a b level 1"}},
-		"after a run keeps a dense cell dense":         {[]store.File{old("a"), pressed(old("b"))}, after, []string{"activities a b level 6"}},
-		"after a run does not press quick files":       {files(1, old), after, nil},
-		"after a run waits while something comes in":   {[]store.File{lately(file(today-3, "a", 10)), file(today-3, "b", 11)}, after, nil},
-		"after a run merges what doubles":              {files(2, func(n string) store.File { return lately(file(today-3, n, 10)) }), after, []string{"activities part-000 part-001 level 1"}},
-		"after a run leaves what does not double":      {append(files(3, func(n string) store.File { return lately(file(today-3, n, 10)) }), lately(file(today-3, "z", 31))), after, []string{"activities part-000 part-001 part-002 level 1"}},
-		"after a run leaves what does not quadruple":   {append(files(8, func(n string) store.File { return lately(file(today, n, 10)) }), lately(file(today, "z", 27))), after, []string{"activities part-000 part-001 part-002 part-003 part-004 part-005 part-006 part-007 level 1"}},
-		"after a run leaves seven files of today":      {files(7, func(n string) store.File { return lately(file(today, n, 10)) }), after, nil},
-		"after a run leaves seven files of yesterday":  {files(7, func(n string) store.File { return lately(file(today-1, n, 10)) }), after, nil},
-		"after a run merges eight files of today":      {files(8, func(n string) store.File { return lately(file(today, n, 10)) }), after, []string{"activities part-000 part-001 part-002 part-003 part-004 part-005 part-006 part-007 level 1"}},
-		"after a run takes what the budget allows":     {files(9, old), store.CompactOptions{Budget: 4 * bytesOf(100), Now: noon}, []string{"activities part-000 part-001 part-002 part-003 level 1"}},
-		"after a run without a budget":                 {files(9, old), store.CompactOptions{Now: noon}, nil},
-		"after a run takes the smallest for its bytes": {[]store.File{file(today-20, "a", 1000), file(today-20, "b", 1000), file(today-19, "c", 10), file(today-19, "d", 10)}, store.CompactOptions{Budget: 2*bytesOf(1000) + bytesOf(10), Now: noon}, []string{"activities c d level 1"}},
+		"of an empty lake":                                        {nil, all, nil},
+		"for all of it makes one file of two":                     {files(2, old), all, []string{"activities part-000 part-001 level 6"}},
+		"for all of it makes a quick file dense":                  {files(1, old), all, []string{"activities part-000 level 6"}},
+		"for all of it leaves one dense file alone":               {[]store.File{pressed(old("a"))}, all, nil},
+		"for all of it takes today too":                           {files(2, func(n string) store.File { return lately(file(today, n, 9)) }), all, []string{"activities part-000 part-001 level 6"}},
+		"for all of it leaves another writer's alone":             {[]store.File{foreign(old("a")), pressed(old("b"))}, all, nil},
+		"for all of it leaves large files alone":                  {[]store.File{file(today-20, "a", 1000), pressed(old("b"))}, all.WithMaxFile(bytesOf(1000)), nil},
+		"for all of it merges beside a large file":                {[]store.File{file(today-20, "a", 1000), old("b"), old("c")}, all.WithMaxFile(bytesOf(1000)), []string{"activities b c level 6"}},
+		"after a run makes one file of a quiet cell":              {[]store.File{old("a"), file(today-20, "b", 9000)}, after, []string{"activities a b level 1"}},
+		"after a run keeps a dense cell dense":                    {[]store.File{old("a"), pressed(old("b"))}, after, []string{"activities a b level 6"}},
+		"after a run does not press quick files":                  {files(1, old), after, nil},
+		"after a run waits while something comes in":              {[]store.File{lately(file(today-3, "a", 10)), file(today-3, "b", 11)}, after, nil},
+		"after a run merges what doubles":                         {files(2, func(n string) store.File { return lately(file(today-3, n, 10)) }), after, []string{"activities part-000 part-001 level 1"}},
+		"after a run leaves what does not double":                 {append(files(3, func(n string) store.File { return lately(file(today-3, n, 10)) }), lately(file(today-3, "z", 31))), after, []string{"activities part-000 part-001 part-002 level 1"}},
+		"after a run leaves what does not quadruple":              {append(files(8, func(n string) store.File { return lately(file(today, n, 10)) }), lately(file(today, "z", 27))), after, []string{"activities part-000 part-001 part-002 part-003 part-004 part-005 part-006 part-007 level 1"}},
+		"after a run leaves seven files of today":                 {files(7, func(n string) store.File { return lately(file(today, n, 10)) }), after, nil},
+		"after a run leaves seven files of yesterday":             {files(7, func(n string) store.File { return lately(file(today-1, n, 10)) }), after, nil},
+		"after a run merges eight files of today":                 {files(8, func(n string) store.File { return lately(file(today, n, 10)) }), after, []string{"activities part-000 part-001 part-002 part-003 part-004 part-005 part-006 part-007 level 1"}},
+		"after a run takes what the budget allows":                {files(9, old), store.CompactOptions{Budget: 4 * bytesOf(100), Now: noon}, []string{"activities part-000 part-001 part-002 part-003 level 1"}},
+		"after a run leaves large files while something comes in": {append(files(2, func(n string) store.File { return large(lately(file(today-3, n, 10))) }), lately(file(today-3, "y", 10)), lately(file(today-3, "z", 10))), after, []string{"activities y z level 1"}},
+		"after a run merges large files of a quiet cell":          {files(2, func(n string) store.File { return large(old(n)) }), after, []string{"activities part-000 part-001 level 1"}},
+		"for all of it merges large files":                        {files(2, func(n string) store.File { return large(lately(file(today-3, n, 10))) }), all, []string{"activities part-000 part-001 level 6"}},
+		"after a run without a budget":                            {files(9, old), store.CompactOptions{Now: noon}, nil},
+		"after a run takes the smallest for its bytes":            {[]store.File{file(today-20, "a", 1000), file(today-20, "b", 1000), file(today-19, "c", 10), file(today-19, "d", 10)}, store.CompactOptions{Budget: 2*bytesOf(1000) + bytesOf(10), Now: noon}, []string{"activities c d level 1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.want == nil {

@@ -83,10 +83,13 @@ const (
 	// idleRows: a partition that has seen no row while so many others went by is
 	// finished, in input sorted by time.
 	idleRows = 20_000
-	// fileRawBytes is the most raw bytes that go into one file, so that sorting
-	// a partition stays within bounded memory: two are written at once, and share
-	// the budget of what waits.
-	fileRawBytes = 64 << 20
+	// fileRawBytes and fileRows are the most that goes into one file, so that sorting
+	// a partition stays within bounded memory: two are written at once. Of the rows
+	// that were spilled only their places are all in memory then.
+	fileRawBytes = 256 << 20
+	fileRows     = 400_000
+	// sortedBytes is the raw bytes of rows that are sorted in memory, all of them.
+	sortedBytes = 64 << 20
 	// verifyIDs is how many hashes of ids verify holds at once: 48 MiB. A lake of
 	// 50 million rows takes about ten passes over the column.
 	verifyIDs = 6 << 20
