@@ -204,12 +204,3 @@ func (h *Hunt) check() error {
 	}
 	return nil
 }
-
-// param is the parameter of a name.
-func (h *Hunt) param(name string) (Param, bool) {
-	i := slices.IndexFunc(h.Params, func(p Param) bool { return p.Name == name })
-	if i < 0 {
-		return Param{}, false
-	}
-	return h.Params[i], true
-}
