@@ -72,7 +72,7 @@ func (s Severity) Lower() Severity {
 // Duration is written as 90d, 12h, 20m or 30s.
 type Duration time.Duration
 
-var durationLook = regexp.MustCompile(`^([0-9]{1,6})([dhms])$`)
+var durationLook = regexp.MustCompile(`^([0-9]{1,5})([dhms])$`)
 
 var durationUnits = map[string]time.Duration{"d": 24 * time.Hour, "h": time.Hour, "m": time.Minute, "s": time.Second}
 

@@ -1,4 +1,6 @@
-package hunts_test
+// Package huntcases holds every hunt against its cases. It has a room of its own
+// above both wings: the events go in through ingest, and the hunts are of query.
+package huntcases
 
 import (
 	"bytes"
