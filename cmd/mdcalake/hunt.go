@@ -46,6 +46,7 @@ in its files NAME.yaml to those that come with the program.`,
 			&cli.StringFlag{Name: "since", Usage: "run: hunt in what happened at or after `TIME`"},
 			&cli.StringFlag{Name: "until", Usage: "run: hunt in what happened before `TIME`"},
 			&cli.StringSliceFlag{Name: "p", Usage: "run: `NAME=VALUE` of a parameter, or HUNT.NAME=VALUE (repeatable)"},
+			&cli.StringFlag{Name: "severity", Usage: "run: show findings of this `LEVEL` and graver ones: high, medium, low, informational"},
 			&cli.StringFlag{Name: "allow", Usage: "run: allow-list in `FILE`", EnvVars: []string{"MDCALAKE_ALLOW"}},
 			&cli.StringFlag{Name: "truth", Usage: "test: what happened, in `FILE`"},
 			&cli.StringFlag{Name: "hunts", Usage: "hunts of your own, in the files NAME.yaml of `DIR`", EnvVars: []string{"MDCALAKE_HUNTS"}},
@@ -62,7 +63,7 @@ in its files NAME.yaml to those that come with the program.`,
 }
 
 // onlyOfRun are the flags that list and show do not take.
-var onlyOfRun = []string{"truth", "all", "since", "until", "p", "out", "memory-limit", "require-coverage", "raw-csv", "no-color", "quiet"}
+var onlyOfRun = []string{"truth", "all", "since", "until", "p", "severity", "out", "memory-limit", "require-coverage", "raw-csv", "no-color", "quiet"}
 
 func runHunt(ctx *cli.Context, c console) error {
 	const hint = "mdcalake hunt list, mdcalake hunt show NAME, or mdcalake hunt run NAME..."

@@ -12,7 +12,7 @@ import (
 
 // huntTest holds hunts against what is known to have happened.
 func huntTest(ctx *cli.Context, c console, all []*hunts.Hunt, names []string) (err error) {
-	for _, name := range []string{"out", "require-coverage", "raw-csv"} {
+	for _, name := range []string{"out", "require-coverage", "raw-csv", "severity"} {
 		if ctx.IsSet(name) {
 			return usage("it belongs to mdcalake hunt run", "hunt test does not take --%s", name)
 		}

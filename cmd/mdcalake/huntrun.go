@@ -40,6 +40,9 @@ func huntRun(ctx *cli.Context, c console, all []*hunts.Hunt, names []string) (er
 	if err != nil {
 		return err
 	}
+	if least := hunts.Severity(ctx.String("severity")); ctx.IsSet("severity") && !slices.Contains(hunts.Severities, least) {
+		return usage("choose one of high, medium, low, informational", "--severity %q is none", least)
+	}
 	h, err := openHunting(ctx, c, chosen)
 	if err != nil {
 		return err
@@ -58,6 +61,7 @@ func huntRun(ctx *cli.Context, c console, all []*hunts.Hunt, names []string) (er
 	if err != nil {
 		return err
 	}
+	found.Least = hunts.Severity(ctx.String("severity"))
 	failed := huntFaults(c, found)
 	if failed != nil && len(h.plans) == 1 {
 		return failed
@@ -306,11 +310,20 @@ func (r huntReport) end(s *store.Snapshot, found *hunts.Findings, plans []*hunts
 				total += n
 			}
 		}
+		less := int64(0)
+		if i := slices.Index(hunts.Severities, found.Least); i >= 0 {
+			for _, s := range hunts.Severities[i+1:] {
+				less += counts[s]
+			}
+		}
 		text := "no findings"
 		if total > 0 {
 			text = fmt.Sprintf("%s (%s) from %s", things(total, "finding", "findings"), strings.Join(parts, ", "), things(int64(finding), "hunt", "hunts"))
 		}
 		text += fmt.Sprintf("; %s of %s ran over %s", count(int64(len(found.Outcomes))), things(int64(len(plans)), "hunt", "hunts"), stretchText(r.request.Since, r.request.Until))
+		if less > 0 {
+			text += fmt.Sprintf("; %s less severe than %s not shown", things(less, "finding", "findings"), found.Least)
+		}
 		if a := r.request.Allow; !a.Empty() {
 			text += fmt.Sprintf(", without %s of the allow-list", things(int64(len(a.Users)+len(a.IPs)+len(a.Apps)+len(a.Countries)), "entry", "entries"))
 		}

@@ -107,8 +107,11 @@ type Outcome struct {
 // Findings are the answers of several hunts, as a table of the engine.
 type Findings struct {
 	Outcomes []Outcome
-	engine   *query.Engine
-	tables   []string
+	// Least is the least severity that Rows has; "": any. The others are counted all
+	// the same.
+	Least  Severity
+	engine *query.Engine
+	tables []string
 }
 
 // runs counts them: an engine's stages have names of their own.
@@ -209,7 +212,7 @@ func (f *Findings) Rows(ctx context.Context, drawn bool) (*query.Rows, error) {
 	if drawn {
 		columns = "* REPLACE (activity_ids[1] || CASE WHEN len(activity_ids) > 1 THEN format(' and {} more', len(activity_ids) - 1) ELSE '' END AS activity_ids)"
 	}
-	return f.engine.Query(ctx, "SELECT "+columns+" FROM (SELECT * FROM ("+f.union()+") ORDER BY "+findingOrder+")")
+	return f.engine.Query(ctx, "SELECT "+columns+" FROM (SELECT * FROM ("+f.union()+")"+f.least()+" ORDER BY "+findingOrder+")")
 }
 
 // BySeverity are the numbers of findings.
@@ -235,6 +238,19 @@ func (f *Findings) BySeverity(ctx context.Context) (map[Severity]int64, error) {
 		counts[of.Severity] = of.N
 	}
 	return counts, nil
+}
+
+// least is the condition that leaves out what is less severe.
+func (f *Findings) least() string {
+	i := slices.Index(Severities, f.Least)
+	if i < 0 {
+		return ""
+	}
+	var of []string
+	for _, s := range Severities[:i+1] {
+		of = append(of, string(query.Text(string(s))))
+	}
+	return " WHERE severity IN (" + strings.Join(of, ", ") + ")"
 }
 
 func (f *Findings) union() string {
