@@ -82,7 +82,7 @@ func Prepare(e *query.Engine, h *Hunt, r Request) (*Plan, error) {
 				return nil, fmt.Errorf("hunt %s: a baseline of %s is none", h.Name, value)
 			}
 		}
-		p.Baseline = baselineOf(e.Snapshot(), r.Since, wanted)
+		p.Baseline = BaselineOf(e.Snapshot(), r.Since, wanted)
 		if !p.Baseline.Enough() || h.WholeBaseline && !p.Baseline.Whole() {
 			p.Refused = fmt.Sprintf("its baseline was not collected: %s, %s", p.Baseline, p.Baseline.Why)
 		}
