@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"mdcalake/store"
 )
 
 // event is a row of storyStatement.
@@ -188,7 +190,11 @@ type aside struct {
 func (s *Story) asides() []aside {
 	var all []aside
 	for _, h := range s.Holes {
-		all = append(all, aside{h.Since, "not collected: " + HoleText(h)})
+		word := "collected in part: "
+		if h.State == store.NeverAsked {
+			word = "not collected: "
+		}
+		all = append(all, aside{h.Since, word + holeText(h)})
 	}
 	for _, q := range s.Silences {
 		all = append(all, aside{q.Since, q.String()})

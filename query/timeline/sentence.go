@@ -121,14 +121,14 @@ const targetName = `coalesce(
 // versions: an update makes no new client.
 var clientName = func() string {
 	family := `coalesce(
-  CASE upper(browser) WHEN 'IE' THEN 'Internet Explorer' WHEN 'MICROSOFT_ONEDRIVE_FOR_BUSINESS' THEN 'OneDrive' WHEN 'UNKNOWN' THEN NULL WHEN 'OTHER' THEN NULL WHEN '' THEN NULL
-    ELSE array_to_string(list_transform(string_split(lower(browser), '_'), lambda w: upper(w[1]) || w[2:]), ' ') END,
+  CASE upper(browser) WHEN 'IE' THEN 'Internet Explorer' WHEN 'MICROSOFT_ONEDRIVE_FOR_BUSINESS' THEN 'OneDrive' WHEN 'UNKNOWN' THEN NULL WHEN 'OTHER' THEN NULL
+    ELSE array_to_string(list_transform(string_split(lower(` + known("browser") + `), '_'), lambda w: upper(w[1]) || w[2:]), ' ') END,
   CASE WHEN regexp_matches(user_agent, 'Edg(e|A|iOS)?/') THEN 'Edge' WHEN regexp_matches(user_agent, 'OPR/') THEN 'Opera' WHEN regexp_matches(user_agent, 'Firefox/|FxiOS/') THEN 'Firefox'
     WHEN regexp_matches(user_agent, 'HeadlessChrome/') THEN 'Headless Chrome' WHEN regexp_matches(user_agent, 'Chrom(e|ium)/|CriOS/') THEN 'Chrome'
     WHEN regexp_matches(user_agent, 'Safari/') THEN 'Safari' WHEN regexp_matches(user_agent, 'Trident/|MSIE ') THEN 'Internet Explorer' END,
   nullif(trim(regexp_extract(user_agent, '^;[^;]*;([^;0-9]{1,60})', 1)), ''),
-  nullif(trim(regexp_extract(user_agent, '^([^/;(]{1,60}?)(?:[/;(]|\s+v?[0-9]|$)', 1)), ''),
-  nullif(left(trim(user_agent), 60), ''))`
+  nullif(trim(regexp_extract(` + known("user_agent") + `, '^([^/;(]{1,60}?)(?:[/;(]|\s+v?[0-9]|$)', 1)), ''),
+  left(` + known("user_agent") + `, 60))`
 	os := `nullif(trim(regexp_replace(CASE WHEN lower(os) IN ('unknown', 'other', '--') THEN '' ELSE os END, '\s+v?[0-9].*$', '')), '')`
 	return "nullif(concat_ws(' on ', " + family + ", " + os + "), '')"
 }()

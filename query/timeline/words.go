@@ -11,8 +11,8 @@ import (
 	"mdcalake/store"
 )
 
-// HoleText is a hole in a few words.
-func HoleText(h store.Hole) string {
+// holeText is a hole in a few words.
+func holeText(h store.Hole) string {
 	text := stretch(h.Since, h.Until) + " " + h.State
 	if h.Reason != "" {
 		text += " (" + h.Reason + ")"
@@ -29,8 +29,12 @@ func sortAsides(all []aside) {
 
 const dayAndTime = "2006-01-02 15:04:05"
 
-// stretch is from and to, the day of the second where it is another.
+// stretch is from and to in whole seconds, outwards; the day of the second where it is
+// another.
 func stretch(since, until time.Time) string {
+	if whole := until.Truncate(time.Second); whole.Before(until) {
+		until = whole.Add(time.Second)
+	}
 	return since.UTC().Format(dayAndTime) + " .. " + clock(until, since)
 }
 
