@@ -58,7 +58,7 @@ what was never collected, which is no silence: ? in the histogram.
 			&cli.Int64Flag{Name: "max-events", Value: timeline.DefaultMaxEvents, Usage: "tell the first `N` events; 0: all"},
 			&cli.BoolFlag{Name: "every", Usage: "a line for each event (table, markdown)", DisableDefaultText: true},
 			&cli.StringFlag{Name: "allow", Usage: "leave out what the allow-list in `FILE` names (see mdcalake hunt)", EnvVars: []string{"MDCALAKE_ALLOW"}},
-			&cli.BoolFlag{Name: "explain", Usage: "show the statement that reads the activities, and which files it opens", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "explain", Usage: "show which activities are meant, in SQL, and which files are opened for them", DisableDefaultText: true},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", Usage: "`FORMAT`: " + strings.Join(timelineFormats, ", ")},
 			&cli.StringFlag{Name: "out", Usage: "write the story to `FILE`, which appears when it is whole"},
 			&cli.StringFlag{Name: "memory-limit", Usage: "most memory for the engine's buffers, e.g. 2GiB (default: 512MiB)"},
@@ -212,12 +212,13 @@ func runTimeline(ctx *cli.Context, c console) (err error) {
 }
 
 func explainTimeline(ctx *cli.Context, engine *query.Engine, plan *timeline.Plan, out *output) error {
-	rows, err := engine.Query(ctx.Context, explanation(plan.Statement()))
+	sql := "SELECT * FROM activities WHERE " + plan.Condition()
+	rows, err := engine.Query(ctx.Context, explanation(sql))
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	if _, err := fmt.Fprintf(out.writer(ctx.Context), "%s\n%s", plan.Statement(), pruningText(rows.Pruning())); err != nil {
+	if _, err := fmt.Fprintf(out.writer(ctx.Context), "%s\n%s", sql, pruningText(rows.Pruning())); err != nil {
 		return out.quietly(err)
 	}
 	return out.keep()

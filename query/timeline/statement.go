@@ -44,16 +44,12 @@ func within(since, until time.Time) string {
 	return fmt.Sprintf("timestamp >= %s AND timestamp < %s", query.Moment(since), query.Moment(until))
 }
 
-// eventsStatement reads the activities of the window, with what sentences are made
-// of. allowed is a condition; empty: all are.
-func eventsStatement(condition, allowed string, since, until time.Time, wide bool) string {
+// eventsStatement reads the activities for which the condition holds, with what
+// sentences are made of.
+func eventsStatement(where string, wide bool) string {
 	names := needed
 	if wide {
 		names = columns()
-	}
-	where := within(since, until) + " AND " + condition
-	if allowed != "" {
-		where += " AND " + allowed
 	}
 	return "SELECT *, " + target() + " AS target_name FROM (\n  SELECT " + quotedAll(names) + ",\n" +
 		deedNumber + " AS deed,\n" + targetName + " AS object_name,\n" + clientName + " AS client,\n" + placeName + " AS place,\n" + appShort + " AS app_short, " + known("ip") + " AS address\n" +

@@ -173,9 +173,14 @@ func (p *Plan) cells(ctx context.Context) (c cells, err error) {
 	return c, err
 }
 
-// Statement is the one that reads the activities of the window.
-func (p *Plan) Statement() string {
-	return eventsStatement(p.condition, p.Allow.Condition(), p.Since, p.Until, p.Wide)
+// Condition is which activities are the story's, in SQL over the columns of
+// activities.
+func (p *Plan) Condition() string {
+	where := within(p.Since, p.Until) + " AND " + p.condition
+	if allowed := p.Allow.Condition(); allowed != "" {
+		where += " AND " + allowed
+	}
+	return where
 }
 
 // Story is what is known of it. Its tables are the engine's, until that is closed.
@@ -206,7 +211,7 @@ func (p *Plan) Tell(ctx context.Context) (*Story, error) {
 	k := stories.Add(1)
 	table := func(what string) string { return fmt.Sprintf("timeline_%s_%d", what, k) }
 	s := &Story{Plan: p, events: table("events"), numbered: table("numbered"), news: table("news"), sessions: table("sessions")}
-	stage, err := p.engine.Stage(ctx, s.events, p.Statement())
+	stage, err := p.engine.Stage(ctx, s.events, eventsStatement(p.Condition(), p.Wide))
 	if err != nil {
 		return nil, fmt.Errorf("read the activities: %w", err)
 	}
