@@ -11,7 +11,7 @@ OUTPUT      ?= 10000000
 QUESTIONS   ?= 5000000
 CHAOS       ?= 100000
 
-.PHONY: build test check race bench microbench fuzz golden truth crash kill kill-long chaos chaos-long memory output-memory questions lint demo interop interop-spark clean
+.PHONY: build test check race bench microbench fuzz golden truth crash kill kill-long chaos chaos-long memory output-memory questions hunts lint demo interop interop-spark clean
 
 ## build: the programs, into .build
 build:
@@ -71,6 +71,11 @@ output-memory:
 questions:
 	mkdir -p testdata/results
 	$(GO) test ./cmd/mdcalake -run TestQuestionsHaveDuckDBsAnswers -timeout 6h -v -questions.records=$(QUESTIONS) -questions.days=365 -questions.services=20 -questions.result=$(CURDIR)/testdata/results/questions.md
+
+## hunts: recall and precision of each hunt over five tuning seeds and five test seeds; the result is kept
+hunts:
+	mkdir -p testdata/results
+	$(GO) test ./cmd/mdcalake -run TestHuntsFindTheStories -timeout 2h -v -hunts.seeds=5 -hunts.records=100000 -hunts.result=$(CURDIR)/testdata/results/hunts.md
 
 ## check: everything that must hold
 check: lint race crash truth kill chaos

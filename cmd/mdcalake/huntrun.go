@@ -291,8 +291,8 @@ func (r huntReport) end(s *store.Snapshot, found *hunts.Findings, plans []*hunts
 			blind[field] = append(blind[field], o.Plan.Hunt.Name)
 		}
 	}
-	for _, field := range slices.Sorted(maps.Keys(blind)) {
-		fmt.Fprintf(r.c.err, "no record of the window has %s: %s may have found nothing for that\n", field, strings.Join(blind[field], ", "))
+	if len(blind) > 0 && !r.quiet {
+		fmt.Fprintln(r.c.err, blindText(blind))
 	}
 	covered := s.Holes(s.CoverageByService(r.request.Since, r.request.Until))
 	note := coverageNote{c: r.c}
@@ -321,6 +321,23 @@ func (r huntReport) end(s *store.Snapshot, found *hunts.Findings, plans []*hunts
 		return &exitError{code: exitPartial}
 	}
 	return note.verdict(required)
+}
+
+// blindText says in a line which fields no record of the window has, and who
+// looks at them. Most hunts know several spellings of one thing, of which a tenant
+// has one.
+func blindText(blind map[string][]string) string {
+	var fields, by []string
+	for _, field := range slices.Sorted(maps.Keys(blind)) {
+		fields = append(fields, field)
+		for _, name := range blind[field] {
+			if !slices.Contains(by, name) {
+				by = append(by, name)
+			}
+		}
+	}
+	slices.Sort(by)
+	return fmt.Sprintf("no record here has %s, which %s would look at", strings.Join(fields, ", "), strings.Join(by, ", "))
 }
 
 // huntProgress shows on a terminal which hunt runs.

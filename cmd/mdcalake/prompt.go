@@ -120,6 +120,7 @@ func runPrompt(ctx context.Context, c console, o promptOptions) (err error) {
 		err = errors.Join(err, p.engine.Close(), p.lake.Close())
 	}()
 	boundAnswer()
+	p.shell.Hunts = readyQuestions(p.engine, c.now())
 	if o.out != "" {
 		if err := p.setOutput(o.out); err != nil {
 			return err

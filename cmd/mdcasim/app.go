@@ -25,6 +25,7 @@ Examples:
   mdcasim --ndjson records.jsonl --count 1000000 --seed 7
   mdcasim page1.json page2.json --rate 0
   mdcasim --tls-ca ca.pem --entra-tenant contoso.example --token-uses 20
+  mdcasim --days 30 --count 60000 --stories all --noise --story-truth stories.jsonl
   mdcasim --fault status-500@page=3 --fault empty-page@every=4
 
 Faults: KIND@page=N (the N-th list request), KIND@request=N (the N-th request),
@@ -90,6 +91,10 @@ func flags() []cli.Flag {
 		&cli.Int64SliceFlag{Category: data, Name: "service", Usage: "only this app `ID` (repeatable)"},
 		&cli.Int64Flag{Category: data, Name: "tenant", Value: simulator.DefaultTenantID, Usage: "MDCA tenant `ID`; another tenant has other records"},
 		&cli.StringSliceFlag{Category: data, Name: "records", Usage: "serve the records of `FILE` unchanged (repeatable; positional FILES too)"},
+		&cli.StringSliceFlag{Category: data, Name: "stories", Usage: "plant these attack stories, by `NAME` and comma (repeatable), or all of them: " + strings.Join(append([]string{simulator.StoriesAll}, simulator.StoryNames()...), " ")},
+		text(data, "stories-from", "where in the span stories begin (RFC 3339; default: its last third)"),
+		text(data, "stories-until", "and end; they need 48 hours"),
+		on(data, "noise", "plant what looks like an attack and is none: travellers, service accounts, a migration ..."),
 		on(data, "native-feeds", "connected apps have records of their own forms; gives other records than without"),
 		share(data, "revisions", "share of records that come again later, changed, under the same _id"),
 		share(data, "bad-records", "share of rows that are no usable record"),
@@ -164,7 +169,9 @@ func flags() []cli.Flag {
 
 		text(files, "truth", "write the expected set to `FILE`, a JSON line for each payload (- is stdout)"),
 		on(files, "archived", "--truth holds what the archived route shows"),
-		on(files, "truth-only", "end when --truth is written"),
+		text(files, "story-truth", "write what the stories are, and what a hunt must find of them, to `FILE`, a JSON line for each"),
+		text(files, "allow-list", "write what an honest tenant would leave out of hunts to `FILE`, as JSON"),
+		on(files, "truth-only", "end when these files are written"),
 		text(files, "ndjson", "write the records to `FILE`, one a line, and end (- is stdout)"),
 		text(files, "since", "restrict these files to event times from this `TIME` on"),
 		text(files, "until", "and to those before this `TIME`"),
@@ -186,6 +193,7 @@ func program(c *cli.Context) (simulator.Program, error) {
 			Count:         c.Int("count"),
 			Services:      c.Int64Slice("service"),
 			TenantID:      c.Int64("tenant"),
+			Noise:         c.Bool("noise"),
 			NativeFeeds:   c.Bool("native-feeds"),
 			Revisions:     c.Float64("revisions"),
 			BadRecords:    c.Float64("bad-records"),
@@ -235,6 +243,8 @@ func program(c *cli.Context) (simulator.Program, error) {
 		TruthFile:   c.String("truth"),
 		Archived:    c.Bool("archived"),
 		NDJSONFile:  c.String("ndjson"),
+		StoryFile:   c.String("story-truth"),
+		AllowFile:   c.String("allow-list"),
 		WriteOnly:   c.Bool("truth-only") || c.String("ndjson") != "",
 		Listen:      c.String("listen"),
 		URLFile:     c.String("url-file"),
@@ -253,14 +263,25 @@ func program(c *cli.Context) (simulator.Program, error) {
 	if c.Bool("archived") && p.TruthFile == "" {
 		return p, fmt.Errorf("--archived needs --truth FILE")
 	}
-	if c.Bool("truth-only") && p.TruthFile == "" {
-		return p, fmt.Errorf("--truth-only needs --truth FILE")
+	if c.Bool("truth-only") && p.TruthFile+p.StoryFile+p.AllowFile == "" {
+		return p, fmt.Errorf("--truth-only needs --truth FILE, or --story-truth or --allow-list")
 	}
 	if c.Bool("run") && !c.IsSet("now") {
 		return p, fmt.Errorf("--run needs --now TIME")
 	}
 	if c.IsSet("clock-speed") && (!c.Bool("run") || !(c.Float64("clock-speed") > 0)) {
 		return p, fmt.Errorf("--clock-speed N needs --run, and N above 0")
+	}
+	for _, names := range c.StringSlice("stories") {
+		p.Options.Stories = append(p.Options.Stories, strings.Split(names, ",")...)
+	}
+	for _, name := range []string{"story-truth", "stories-from", "stories-until"} {
+		if c.IsSet(name) && len(p.Options.Stories) == 0 {
+			return p, fmt.Errorf("--%s needs --stories NAME", name)
+		}
+	}
+	if c.IsSet("allow-list") && !p.Options.Noise {
+		return p, fmt.Errorf("--allow-list FILE needs --noise")
 	}
 	for _, text := range c.StringSlice("fault") {
 		f, err := simulator.ParseFault(text)
@@ -292,7 +313,7 @@ func times(c *cli.Context, p *simulator.Program) error {
 	for _, f := range []struct {
 		name string
 		to   *time.Time
-	}{{"now", &now}, {"start", &p.Options.Start}, {"end", &p.Options.End}, {"connector-at", &p.Options.Connector.At}, {"since", &p.Since}, {"until", &p.Until}} {
+	}{{"now", &now}, {"start", &p.Options.Start}, {"end", &p.Options.End}, {"connector-at", &p.Options.Connector.At}, {"stories-from", &p.Options.StoriesFrom}, {"stories-until", &p.Options.StoriesUntil}, {"since", &p.Since}, {"until", &p.Until}} {
 		if c.String(f.name) == "" {
 			continue
 		}

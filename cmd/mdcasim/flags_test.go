@@ -35,8 +35,11 @@ func parsed(t *testing.T, args ...string) simulator.Program {
 // what the program does.
 func TestEveryFlagChangesTheProgram(t *testing.T) {
 	const at = "2026-11-20T12:00:00Z"
-	values := map[string]string{"fault": "reset@page=1", "listen": "127.0.0.1:9", "start": at, "end": at, "since": at, "until": at, "connector-at": at, "sign-in-fault": "AADSTS7000222@1"}
-	besides := map[string][]string{"truth-only": {"--truth", "t"}, "archived": {"--truth", "t"}}
+	values := map[string]string{"fault": "reset@page=1", "listen": "127.0.0.1:9", "start": at, "end": at, "since": at, "until": at, "connector-at": at, "stories-from": at, "stories-until": at, "stories": "all", "sign-in-fault": "AADSTS7000222@1"}
+	besides := map[string][]string{"truth-only": {"--truth", "t"}, "archived": {"--truth", "t"}, "allow-list": {"--noise"}}
+	for _, name := range []string{"stories-from", "stories-until", "story-truth"} {
+		besides[name] = []string{"--stories", "all"}
+	}
 	for _, name := range []string{"entra-client", "entra-secret-file", "entra-certificate", "token-life", "token-uses", "token-text-life", "token-audience", "token-no-roles", "sign-in-echo", "sign-in-fault"} {
 		besides[name] = []string{"--entra-tenant", "contoso.example"}
 	}

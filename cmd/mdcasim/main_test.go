@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -119,6 +120,49 @@ func TestWritesTruthAndRecords(t *testing.T) {
 	}
 }
 
+func TestWritesStories(t *testing.T) {
+	dir := t.TempDir()
+	truth, allow, records := filepath.Join(dir, "s"), filepath.Join(dir, "a"), filepath.Join(dir, "n")
+	var out, errs bytes.Buffer
+	code := run(context.Background(), []string{"mdcasim", "--now", "2026-11-20T12:00:00Z", "--count", "300", "--days", "30", "--stories", "ransomware,token-theft", "--stories", "device-code", "--noise",
+		"--story-truth", truth, "--allow-list", allow, "--ndjson", records}, &out, &errs)
+	if code != 0 || out.Len() > 0 {
+		t.Fatalf("exit %d, stdout %q, stderr %q", code, &out, &errs)
+	}
+	text := map[string]string{}
+	for _, name := range []string{truth, allow, records} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text[name] = string(b)
+	}
+	written := map[string]bool{}
+	for line := range strings.Lines(text[records]) {
+		id, _, _ := strings.Cut(strings.TrimPrefix(line, `{"_id":"`), `"`)
+		written[id] = true
+	}
+	var names []string
+	for line := range strings.Lines(text[truth]) {
+		var st simulator.Story
+		if err := json.Unmarshal([]byte(line), &st); err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, st.Name)
+		for _, id := range st.Records {
+			if !written[id] {
+				t.Errorf("record %s of %s is not among the records", id, st.Name)
+			}
+		}
+	}
+	if got := strings.Join(names, " "); got != "token-theft device-code ransomware" {
+		t.Errorf("the truth is about %q", got)
+	}
+	if !strings.Contains(text[allow], `"svc-backup@contoso.example"`) || !strings.Contains(text[allow], `"exclude_countries": [`) {
+		t.Errorf("allow list %s", text[allow])
+	}
+}
+
 func TestTruthOfTheArchivedRoute(t *testing.T) {
 	args := []string{"mdcasim", "--now", "2026-11-20T12:00:00Z", "--count", "300", "--days", "60", "--door", "720h", "--truth", "-", "--truth-only"}
 	lines := func(more ...string) int {
@@ -149,6 +193,10 @@ func TestMistakesAreSentencesOnStderr(t *testing.T) {
 		{[]string{"--listen", "127.0.0.1"}, 2, "host:port"},
 		{[]string{"--now", "today"}, 2, "RFC 3339"},
 		{[]string{"--truth-only"}, 2, "--truth FILE"},
+		{[]string{"--story-truth", "t"}, 2, "--stories NAME"},
+		{[]string{"--allow-list", "a"}, 2, "--noise"},
+		{[]string{"--stories", "bank-robbery"}, 2, "none of those there are: all token-theft"},
+		{[]string{"--stories", "all", "--days", "3"}, 2, "at least 48h"},
 		{[]string{"--run"}, 2, "--now"},
 		{[]string{"--fault", "boom@page=1"}, 2, "boom"},
 		{[]string{"--fault", "reset"}, 2, "KIND@page=N"},

@@ -66,11 +66,25 @@
 //	gzip, chunks                        Wire
 //	records that are hard to read       BadRecords, BrokenText, Huge, and some oddity in one of fifteen
 //	records that are hard to page       Pile, Revisions
+//	records of attacks                  Stories, Noise
 //	records that come late              always; Connector brings a week at once; VisibleLag
 //	times                               Clock (Running is one that runs fast), DateSkew, Door
 //
 // The truth (Expected, and ExpectedArchived for the archived route) is what is
 // visible by the Clock at that moment, whatever trouble there is.
+//
+// # Stories and noise
+//
+// Options.Stories plants attacks among the records: known ones, from token theft
+// to ransomware, each played once by people of the company who have a past of
+// generated records, in times, places and numbers that follow from the seed.
+// Simulator.Stories is the truth: what happened, and for each hunt that must find
+// it the _ids of which a finding cites one, and the user it names. Options.Noise
+// plants honest records that look alike; AllowList is what a tenant would tell a
+// hunter about them. The generated records of a seed are the same with and without.
+//
+//	s, err := simulator.New(simulator.Options{Seed: 1, Days: 30, Count: 60_000, Stories: []string{simulator.StoriesAll}, Noise: true})
+//	for _, story := range s.Stories() { ... story.Evidence ... }
 //
 // # What is assumed
 //

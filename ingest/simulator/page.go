@@ -38,7 +38,10 @@ func (s *Simulator) matches(q *query, at spot) bool {
 		return false
 	}
 	if e.act == actStatic {
-		f := s.gen.static[e.n].facts
+		if len(q.filter.services)+len(q.filter.rest) == 0 {
+			return true
+		}
+		f := s.gen.static[e.n].facts()
 		return hold(q.filter.services, f) && hold(q.filter.rest, f)
 	}
 	for i := range q.filter.services {

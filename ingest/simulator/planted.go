@@ -32,7 +32,6 @@ type planted struct {
 
 	// of a file
 	sharedType string // TargetUserOrGroupType; "" and a link that anyone may open
-	newName    string // DestinationFileName
 
 	// of a team
 	member *person

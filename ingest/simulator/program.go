@@ -25,7 +25,9 @@ type Program struct {
 	TruthFile  string // "-" is stdout
 	Archived   bool   // TruthFile holds what the archived route shows
 	NDJSONFile string
-	WriteOnly  bool // end when the files are written
+	StoryFile  string // Stories, a JSON line each
+	AllowFile  string // AllowList
+	WriteOnly  bool   // end when the files are written
 	Since      time.Time
 	Until      time.Time
 
@@ -88,6 +90,9 @@ func (p Program) Run(ctx context.Context, stdout, stderr io.Writer) error {
 	start, end := s.Span()
 	fmt.Fprintf(stderr, "mdcasim: serving %d generated and %d given records, events from %s to %s, clock %s\n",
 		s.opt.Count, len(s.opt.Records), start.Format(time.RFC3339), end.Format(time.RFC3339), s.Now().UTC().Format(time.RFC3339))
+	if n := len(s.gen.static) - len(s.opt.Records); n > 0 {
+		fmt.Fprintf(stderr, "mdcasim: and with them %d records of stories and noise\n", n)
+	}
 
 	select {
 	case <-ctx.Done():
@@ -169,6 +174,8 @@ func (p Program) writeFiles(s *Simulator, stdout io.Writer) error {
 			}
 			return s.TruthBetween(w, p.Since, p.Until)
 		}},
+		{p.StoryFile, s.WriteStories},
+		{p.AllowFile, s.WriteAllowList},
 		{p.NDJSONFile, func(w io.Writer) error { return s.WriteNDJSON(w, p.Since, p.Until) }},
 	} {
 		var err error

@@ -41,9 +41,8 @@ func New(o Options) (*Simulator, error) {
 	if s.gen, err = newGenerator(opt); err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
-	var entries []entry
-	s.gen.static, entries = staticEntries(slices.Concat(opt.Records, s.plant()))
-	s.index = newIndex(s.gen, entries)
+	s.gen.static = slices.Concat(given(opt.Records), s.plant())
+	s.index = newIndex(s.gen, staticEntries(s.gen.static))
 	s.platform = newPlatform(s)
 	s.limit = limiter{perMinute: opt.RatePerMinute, clock: opt.RateClock}
 	s.expensive = limiter{perMinute: opt.Throttle.ExpensivePerMinute, clock: opt.RateClock}

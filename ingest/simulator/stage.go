@@ -203,7 +203,7 @@ type scene struct {
 	at    int64 // when the next thing happens, ms
 	noise bool  // it has no story, and nothing outside the span
 	story Story
-	out   [][]byte
+	out   []staticRecord
 }
 
 func (st *stage) scene(no uint64) *scene {
@@ -235,6 +235,9 @@ func (sc *scene) do(what doing, who *person, from network, with *agent, more ...
 	d.e.created = sc.at + 60_000 + int64(d.r.n(300_000))
 	d.record = newGUID(d.key)
 	d.file.draw(&d)
+	if act.feed == feedDirectory {
+		d.plant.changed = plainChanges(act.op)
+	}
 	for _, f := range more {
 		f(&d)
 	}
@@ -250,6 +253,7 @@ func (sc *scene) do(what doing, who *person, from network, with *agent, more ...
 		return d.id
 	}
 	sc.note(&d)
-	sc.out = append(sc.out, d.append(nil))
+	id, ts, created, app := d.id, d.e.ts, d.e.created, d.app.id
+	sc.out = append(sc.out, newStatic(d.append(nil), row{id: &id, timestamp: &ts, created: &created, appID: &app}))
 	return d.id
 }

@@ -139,3 +139,14 @@ func inSite(site string) func(*draft) {
 		f.id = newGUID(derive(d.g.seed, 66, hashOf(f.url))).String()
 	}
 }
+
+// plainChanges are what an ordinary change in the directory changes.
+func plainChanges(op string) []change {
+	switch op {
+	case "Reset user password.":
+		return []change{{"StsRefreshTokensValidFrom", "[]", "[]"}, {"Included Updated Properties", "StsRefreshTokensValidFrom", ""}, {"TargetId.UserType", "Member", ""}}
+	case "Add member to group.":
+		return []change{{"Group.ObjectID", newGUID(hashOf(op)).String(), ""}, {"Group.DisplayName", "All staff", ""}}
+	}
+	return []change{{"Department", `["Operations"]`, `["Support"]`}, {"Included Updated Properties", "Department", ""}, {"TargetId.UserType", "Member", ""}}
+}

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 )
 
-// staticRecord is one of Options.Records.
+// staticRecord is one of Options.Records, or of a story or the noise.
 type staticRecord struct {
 	bytes []byte
-	facts facts
+	facts func() facts // read the first time a filter asks
 	row
 	saved int64 // created, or where the record stands for want of it
 }
@@ -61,15 +62,26 @@ func usableTime(v any) *int64 {
 	return &n
 }
 
+// given makes static records of those that came as bytes.
+func given(records [][]byte) []staticRecord {
+	list := make([]staticRecord, len(records))
+	for i, b := range records {
+		list[i] = newStatic(b, readRow(b))
+	}
+	return list
+}
+
+func newStatic(b []byte, r row) staticRecord {
+	return staticRecord{bytes: b, row: r, facts: sync.OnceValue(func() facts { return readFacts(b) })}
+}
+
 // staticEntries gives given records their places. A row without a usable time
 // keeps the place of its neighbour in the file, so that it is served where it was.
-func staticEntries(records [][]byte) ([]staticRecord, []entry) {
-	list := make([]staticRecord, len(records))
-	entries := make([]entry, len(records))
+func staticEntries(list []staticRecord) []entry {
+	entries := make([]entry, len(list))
 	var last int64
 	known := false
-	for i, b := range records {
-		list[i] = staticRecord{bytes: b, facts: readFacts(b), row: readRow(b)}
+	for i := range list {
 		if !known && list[i].timestamp != nil {
 			last, known = *list[i].timestamp, true
 			for j := range i {
@@ -93,7 +105,7 @@ func staticEntries(records [][]byte) ([]staticRecord, []entry) {
 	for i := range list {
 		list[i].saved = entries[i].created
 	}
-	return list, entries
+	return entries
 }
 
 // ReadRecordsFile reads the records of a file: see ReadRecords.

@@ -64,10 +64,10 @@ type Evidence struct {
 // it nothing in the records tells the noise apart from an attack. All of it is
 // empty without Options.Noise.
 type AllowList struct {
-	Users     []string `json:"users"`
-	Ranges    []string `json:"ranges"` // CIDR
-	Apps      []string `json:"apps"`
-	Countries []string `json:"countries"` // two letters
+	Users     []string `json:"exclude_users"`
+	Ranges    []string `json:"exclude_ips"` // CIDR
+	Apps      []string `json:"exclude_apps"`
+	Countries []string `json:"exclude_countries"` // two letters
 }
 
 // Stories are the stories that were asked for, those that were skipped too, in
@@ -140,6 +140,9 @@ func (o *Options) checkStories() error {
 			return fmt.Errorf("story %q is none of those there are: %s %s", name, StoriesAll, strings.Join(StoryNames(), " "))
 		}
 	}
+	if (o.Noise || len(o.Stories) > 0) && !o.Start.Before(o.End) {
+		return fmt.Errorf("stories and noise need a span, and start %s is not before end %s", o.Start.UTC().Format(time.RFC3339), o.End.UTC().Format(time.RFC3339))
+	}
 	if len(o.Stories) == 0 {
 		return nil
 	}
@@ -157,7 +160,7 @@ func (o *Options) wantsStory(name string) bool {
 }
 
 // plant writes the stories and the noise that were asked for.
-func (s *Simulator) plant() (records [][]byte) {
+func (s *Simulator) plant() (records []staticRecord) {
 	if len(s.opt.Stories) == 0 && !s.opt.Noise {
 		return nil
 	}
@@ -175,6 +178,7 @@ func (s *Simulator) plant() (records [][]byte) {
 		}
 	}
 	if s.opt.Noise {
+		s.allow = AllowList{Users: []string{}, Ranges: []string{}, Apps: []string{}, Countries: []string{}}
 		for i, part := range noises {
 			sc := st.scene(1000 + uint64(i))
 			sc.noise = true

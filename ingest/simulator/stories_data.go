@@ -37,10 +37,10 @@ func teamWipe(sc *scene) {
 	var ids []string
 	sites := append([]string(nil), siteNames...)
 	shuffle(&sc.r, sites)
-	n := sc.count(4, 8)
+	n := sc.count(5, 8)
 	for _, site := range sites[:n] {
 		ids = append(ids, sc.do(doing{app: appTeams, feed: feedTeams, op: "TeamDeleted", name: "DELETE_OBJECT"}, v, sc.st.atHome(v), usual(v), inSite(site)))
-		sc.wait(20*secondMS, 5*minuteMS)
+		sc.wait(8*secondMS, 35*secondMS)
 	}
 	sc.tell("%s deleted %d teams.", v.upn, n)
 	sc.cite("mass-delete", list(v), ids...)

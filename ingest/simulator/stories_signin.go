@@ -220,10 +220,10 @@ func legacyProtocol(sc *scene) {
 	for range sc.count(3, 9) {
 		ids = append(ids, sc.do(signIn(appExchange), v, from, with, func(d *draft) { d.plant.client = p.client }))
 		sc.wait(20*secondMS, 15*minuteMS)
-		sc.do(inMailbox("MailItemsAccessed"), v, from, with, folders("Sync", `\Inbox`), clientInfo(p.info))
+		ids = append(ids, sc.do(inMailbox("MailItemsAccessed"), v, from, with, folders("Sync", `\Inbox`), clientInfo(p.info)))
 		sc.wait(20*secondMS, 15*minuteMS)
 	}
-	sc.tell("%s's mailbox was opened %d times by %s from %s.", v.upn, len(ids), p.client, from.ip)
+	sc.tell("%s's mailbox was opened %d times by %s from %s.", v.upn, len(ids)/2, p.client, from.ip)
 	sc.cite("legacy-auth", list(v), ids...)
 }
 

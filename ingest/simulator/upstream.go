@@ -1,9 +1,6 @@
 package simulator
 
-import (
-	"strconv"
-	"strings"
-)
+import "strconv"
 
 // upstream writes the inside of rawDataJson, as the feed's source would have it.
 func (d *draft) upstream(o *out) {
@@ -170,12 +167,7 @@ func (d *draft) auditFile(o *out) {
 		o.str("FileSyncBytesCommitted", strconv.FormatInt(f.sizeBytes, 10))
 		o.str("MachineId", d.who.machineID)
 	case "FileRenamed", "FileMoved", "FileCopied":
-		name := "Copy of " + f.name
-		if d.plant != nil && d.plant.newName != "" {
-			name = d.plant.newName
-			o.str("DestinationFileExtension", name[strings.LastIndexByte(name, '.')+1:])
-		}
-		o.str("DestinationFileName", name)
+		o.str("DestinationFileName", "Copy of "+f.name)
 		o.str("DestinationRelativeUrl", f.folder+"/Old")
 	case "SharingSet", "SharingInvitationCreated", "AddedToSecureLink", "SecureLinkCreated", "AnonymousLinkCreated":
 		if d.plant != nil {

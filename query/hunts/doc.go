@@ -15,7 +15,8 @@
 // without what the allow-list takes out, and past, those of the baseline, all of
 // them: what an address of one's own has shown is no news either. Both have the
 // columns that the hunt names under needs, and no others; raw.X there is the text
-// at rawDataJson.X of the record, as the column "raw.X".
+// at rawDataJson.X of the record, as the column "raw.X"; X may go deeper, as in
+// raw.Item.Subject and raw.Folders[0].Path.
 //
 // Values: $since and $until (TIMESTAMPTZ), $baseline (INTERVAL), and each of the
 // hunt's own parameters, with its type. They are written in as literals, never as
@@ -29,5 +30,7 @@
 //
 // A country, a user or an address that is NULL or unknown is never new. A hunt
 // whose baseline was not collected says so, and does not call everything new
-// (baseline.go). Hunts that run together read the lake once (run.go).
+// (baseline.go); one whose baseline is optional looks at $baseline, which is the
+// part that was collected, before it calls anything new. Hunts that run together
+// read the lake once (run.go).
 package hunts

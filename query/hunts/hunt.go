@@ -30,12 +30,15 @@ type Hunt struct {
 	// Baseline is how far back it compares, by default; zero: it does not.
 	Baseline Duration `yaml:"baseline,omitempty"`
 	// WholeBaseline: of a part of it the hunt says nothing at all.
-	WholeBaseline  bool     `yaml:"whole_baseline,omitempty"`
-	Params         []Param  `yaml:"params"`
-	Needs          []string `yaml:"needs"` // columns of activities, and raw.X
-	FalsePositives []string `yaml:"false_positives"`
-	Source         []string `yaml:"source"` // rules that taught us; the SQL is ours
-	SQL            string   `yaml:"sql"`
+	WholeBaseline bool `yaml:"whole_baseline,omitempty"`
+	// OptionalBaseline: without it the hunt runs all the same, and leaves out what
+	// compares: past is empty then, and $baseline is no time at all.
+	OptionalBaseline bool     `yaml:"optional_baseline,omitempty"`
+	Params           []Param  `yaml:"params"`
+	Needs            []string `yaml:"needs"` // columns of activities, and raw.X
+	FalsePositives   []string `yaml:"false_positives"`
+	Source           []string `yaml:"source"` // rules that taught us; the SQL is ours
+	SQL              string   `yaml:"sql"`
 }
 
 // Param is a value that the person may set.
@@ -132,7 +135,7 @@ var (
 	nameLook      = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	techniqueLook = regexp.MustCompile(`^T[0-9]{4}(\.[0-9]{3})?$`)
 	paramLook     = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-	rawLook       = regexp.MustCompile(`^raw(\.[A-Za-z_][A-Za-z0-9_]*)+$`)
+	rawLook       = regexp.MustCompile(`^raw(\.[A-Za-z_][A-Za-z0-9_]*(\[[0-9]{1,3}\])?)+$`) // raw.X, raw.X.Y, raw.X[0].Y
 )
 
 // reserved are values that every hunt has.
@@ -152,6 +155,9 @@ func (h *Hunt) check() error {
 		return errors.New("sql is empty")
 	case len(h.Needs) == 0:
 		return errors.New("needs is empty: name the columns that the SQL reads")
+	}
+	if h.OptionalBaseline && (h.WholeBaseline || h.Baseline == 0) {
+		return errors.New("optional_baseline asks for a baseline that may be a part")
 	}
 	for _, t := range slices.Concat(h.Techniques, h.Aliases) {
 		if !techniqueLook.MatchString(t) {

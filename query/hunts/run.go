@@ -83,7 +83,10 @@ func Prepare(e *query.Engine, h *Hunt, r Request) (*Plan, error) {
 			}
 		}
 		p.Baseline = BaselineOf(e.Snapshot(), r.Since, wanted)
-		if !p.Baseline.Enough() || h.WholeBaseline && !p.Baseline.Whole() {
+		enough := p.Baseline.Enough() && (p.Baseline.Whole() || !h.WholeBaseline)
+		if !enough && h.OptionalBaseline {
+			p.Baseline.Covered = 0
+		} else if !enough {
 			p.Refused = fmt.Sprintf("its baseline was not collected: %s, %s", p.Baseline, p.Baseline.Why)
 		}
 	}

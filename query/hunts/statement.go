@@ -125,10 +125,18 @@ func (p *Plan) statement(from source) (string, error) {
 	return b.String(), nil
 }
 
-// severity is that of a finding, a step lower where the baseline is not whole.
+// SQL is the whole of it over the lake alone, to be read and changed by a person:
+// it runs as it is.
+func (p *Plan) SQL() (string, error) {
+	sql, err := p.statement(theLake)
+	return sql + "\nORDER BY " + strings.TrimSuffix(findingOrder, ", activity_ids") + ";", err
+}
+
+// severity is that of a finding, a step lower where the baseline is not whole: of
+// a hunt that runs without one, what it finds does not rest on it alone.
 func (p *Plan) severity() string {
 	own := "coalesce(severity, " + string(query.Text(string(p.Hunt.Severity))) + ")"
-	if p.Baseline.Whole() {
+	if p.Baseline.Whole() || p.Hunt.OptionalBaseline {
 		return own
 	}
 	var b strings.Builder

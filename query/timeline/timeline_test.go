@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"mdcalake/ingest"
 	"mdcalake/query"
 	"mdcalake/query/hunts"
 	"mdcalake/query/timeline"
@@ -34,70 +32,60 @@ type act struct {
 	failed                                 bool
 }
 
-func (a act) json(t *testing.T, n int) string {
-	t.Helper()
-	r := map[string]any{}
-	set := func(value any, path ...string) {
-		if value == "" {
-			return
-		}
-		if value == "\x00" {
-			value = ""
-		}
-		m := r
-		for _, k := range path[:len(path)-1] {
-			if m[k] == nil {
-				m[k] = map[string]any{}
-			}
-			m = m[k].(map[string]any)
-		}
-		m[path[len(path)-1]] = value
+// text is the field as a span of the row's text; there are none and empty ones.
+func text(row *store.Row, s string) store.Span {
+	if s == "" {
+		return store.Null
 	}
+	s = strings.TrimPrefix(s, "\x00")
+	at := len(row.Text)
+	row.Text = append(row.Text, s...)
+	return store.Span{Off: uint32(at), Len: uint32(len(s))}
+}
+
+// lift makes the row of it, as the decoder would of its record.
+func (a act) lift(t *testing.T, n int, row *store.Row) {
+	t.Helper()
 	if a.id == "" {
 		a.id = fmt.Sprintf("a%04d", n)
 	}
 	if a.app == "" {
 		a.app = "Microsoft SharePoint Online"
 	}
-	set(a.id, "_id")
-	set(moment(t, a.at).UnixMilli(), "timestamp")
-	if a.created == "" {
-		a.created = moment(t, a.at).Add(time.Minute).Format("2006-01-02 15:04:05")
+	at := moment(t, a.at)
+	row.Reset()
+	row.Text = fmt.Appendf(row.Text, `{"_id":%q}`, a.id)
+	row.RawLen, row.ContentHash, row.Page = len(row.Text), int64(n+1), 1
+	for column, s := range map[int]string{
+		store.ActivityID: a.id, store.UserName: a.user, store.ActorName: a.actor, store.ActorID: a.actorID, store.IP: a.ip, store.UserAgent: a.agent,
+		store.Country: a.country, store.City: a.city, store.ISP: a.isp, store.Browser: a.browser, store.OS: a.os, store.SessionID: a.session,
+		store.AppName: a.app, store.Action: a.action, store.ActivityKind: a.kind, store.ResultMessage: a.result, store.ObjectID: a.objectID,
+	} {
+		row.Strings[column] = text(row, s)
 	}
-	if a.created != "none" {
-		set(moment(t, a.created).UnixMilli(), "created")
+	row.SetNumber(store.Timestamp, at.UnixMilli())
+	switch a.created {
+	case "none":
+	case "":
+		row.SetNumber(store.Created, at.Add(time.Minute).UnixMilli())
+	default:
+		row.SetNumber(store.Created, moment(t, a.created).UnixMilli())
 	}
-	set(map[string]int64{"Microsoft SharePoint Online": 20892, "Microsoft Exchange Online": 20893}[a.app], "appId")
-	set(a.app, "appName")
-	set(a.user, "user", "userName")
-	set(a.actor, "resolvedActor", "name")
-	set(a.actorID, "resolvedActor", "id")
-	set(a.ip, "device", "clientIP")
-	set(a.agent, "device", "userAgent")
-	if a.otherIP != "" {
-		set([]string{a.otherIP}, "internals", "otherIPs")
-	}
-	set(a.country, "location", "countryCode")
-	set(a.city, "location", "city")
-	set(a.isp, "location", "organizationSearchable")
-	set(a.browser, "userAgent", "browser")
-	set(a.os, "userAgent", "operatingSystem", "name")
-	set(a.session, "session", "sessionId")
-	set(a.action, "mainInfo", "rawOperationName")
-	set(a.kind, "mainInfo", "type")
-	set(a.result, "mainInfo", "activityResult", "message")
+	row.SetNumber(store.AppID, map[string]int64{"Microsoft SharePoint Online": 20892, "Microsoft Exchange Online": 20893}[a.app])
 	if a.failed {
-		set(false, "mainInfo", "activityResult", "isSuccess")
+		row.SetNumber(store.IsSuccess, 0)
+	}
+	if a.otherIP != "" {
+		row.Lists[store.OtherIPs].Valid = true
+		row.Lists[store.OtherIPs].Items = append(row.Lists[store.OtherIPs].Items, text(row, a.otherIP))
 	}
 	if a.objectName != "" || a.objectItemID != "" {
-		set([]any{map[string]any{"id": a.objectItemID, "name": a.objectName, "serviceObjectType": a.objectKind, "type": 1, "role": 3}}, "mainInfo", "eventObjects")
+		row.HasObjects = true
+		row.Objects = append(row.Objects, store.Object{
+			ID: text(row, a.objectItemID), Name: text(row, a.objectName), ServiceObjectType: text(row, a.objectKind), Value: store.Null,
+			Type: 1, Role: 3, Set: store.ObjectHasType | store.ObjectHasRole,
+		})
 	}
-	set(a.objectID, "rawDataJson", "ObjectId")
-	line, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(line)
 }
 
 func moment(t *testing.T, s string) time.Time {
@@ -112,7 +100,7 @@ func moment(t *testing.T, s string) time.Time {
 	return at
 }
 
-// part is what an import brings, and the time that it covers; empty: it says nothing.
+// part is what a run brings, and the time that it covers; empty: it says nothing.
 type part struct {
 	covers [2]string
 	acts   []act
@@ -120,43 +108,40 @@ type part struct {
 
 func lakeOf(t *testing.T, parts ...part) *query.Engine {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "lake")
-	w, err := store.OpenWriter(dir, store.WriterOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for _, p := range parts {
-		var lines []string
-		for _, a := range p.acts {
-			lines = append(lines, a.json(t, n))
-			n++
-		}
-		text := strings.Join(lines, "\n")
-		o := ingest.ImportOptions{Writer: w}
-		if p.covers[0] != "" {
-			o.Covers = &ingest.Declaration{Since: moment(t, p.covers[0]), Until: moment(t, p.covers[1])}
-		}
-		s, err := ingest.Import(t.Context(), o, []ingest.Source{{Name: "acts", Size: int64(len(text)), Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }}})
+	must := func(err error) {
+		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.Run.Added != int64(len(lines)) {
-			t.Fatalf("%d of %d activities are in the lake", s.Run.Added, len(lines))
+	}
+	dir := filepath.Join(t.TempDir(), "lake")
+	w, err := store.OpenWriter(dir, store.WriterOptions{})
+	must(err)
+	n := 0
+	for _, p := range parts {
+		a, err := w.Begin(store.Run{RunID: store.NewRunID(time.Now()), Started: time.Now().UTC(), Outcome: store.OutcomeComplete, Verb: "test"})
+		must(err)
+		t.Cleanup(func() { a.Close() }) // when it did not come to its end
+		var row store.Row
+		for _, act := range p.acts {
+			act.lift(t, n, &row)
+			must(a.Add(t.Context(), &row))
+			n++
 		}
+		c := store.Commit{Run: a.Run()}
+		if p.covers[0] != "" {
+			c.Coverage = []store.Rectangle{{Since: moment(t, p.covers[0]), Until: moment(t, p.covers[1]), State: store.StateComplete, ThroughCreated: moment(t, "2026-12-01"), RunID: a.Run().RunID}}
+		}
+		_, err = a.Commit(t.Context(), c)
+		must(err)
+		a.Close()
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must(w.Close())
 	lake, err := store.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(err)
 	t.Cleanup(func() { lake.Close() })
 	e, err := query.Open(t.Context(), query.Options{Snapshot: lake.Snapshot(), TempDir: t.TempDir(), MemoryLimit: "256MiB"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(err)
 	t.Cleanup(func() { e.Close() })
 	return e
 }
