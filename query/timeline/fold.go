@@ -81,7 +81,10 @@ func (f *fold) sentence(subject bool) string {
 	switch {
 	case several && f.first.Many != nil:
 		b.WriteString(" " + grouped(f.count) + " " + *f.first.Many)
-	case several: // which ones, behind
+	case several && strings.HasSuffix(f.first.Verb, `"`): // which ones is said behind
+		b.WriteString(" on several")
+	case several:
+		b.WriteString(" (several)")
 	case f.first.Phrase != nil:
 		b.WriteString(" " + *f.first.Phrase)
 	}

@@ -306,7 +306,7 @@ func (s *Story) Shown() int64 {
 }
 
 // Rows are the events in order, one a row, for jsonl, or in the form that Timesketch
-// takes. The caller closes them. The plan must be wide.
+// takes. The caller closes them. The plan must be wide, and there must be events.
 func (s *Story) Rows(ctx context.Context, timesketch bool) (*query.Rows, error) {
 	fields := eventFields(s.Entity.Kind != User)
 	if timesketch {

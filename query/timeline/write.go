@@ -10,8 +10,11 @@ import (
 )
 
 // Write tells the story to people, as text for a terminal or in Markdown; every: each
-// event has its own line.
+// event has its own line. Of a story without events there is nothing to tell.
 func (s *Story) Write(ctx context.Context, w io.Writer, markdown, every bool) error {
+	if s.Events == 0 {
+		return nil
+	}
 	b := bufio.NewWriterSize(w, 64<<10)
 	var t teller = &textTeller{w: b}
 	if markdown {
