@@ -89,7 +89,7 @@ func columnNames(columns []store.Column) []string {
 func (x Export) statement() (sql string, at int) {
 	var fields []string
 	if x.Shape == TimesketchRows {
-		fields = append(fields, timesketchFields)
+		fields = append(fields, TimesketchFields(timesketchMessage))
 	}
 	for _, name := range x.columns() {
 		fields = append(fields, quoteName(name))

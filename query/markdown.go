@@ -110,6 +110,12 @@ func appendMarkdown(b []byte, s string) []byte {
 	return b
 }
 
+// MarkdownText is text from outside, fit for a line of Markdown: it is shown as it
+// is, and ends no line.
+func MarkdownText(s string) string {
+	return string(appendMarkdown(nil, strings.ToValidUTF8(s, "\ufffd")))
+}
+
 func inWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 func runeAt(s string, i int) rune {

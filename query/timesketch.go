@@ -11,15 +11,20 @@ package query
 // record itself is most of a lake's bytes, and the keys say it again.
 var notInTimesketch = []string{"raw", "raw_original", "content_hash", "date"}
 
-// timesketchFields are the ones that Timesketch knows. The message is the
-// description without its HTML, or the operation, then who, in which app and
-// from where. data_type tells our events from those of other sources, as Plaso's
-// do.
-const timesketchFields = `concat_ws(' ',
+// timesketchMessage is the description without its HTML, or the operation, then
+// who, in which app and from where.
+const timesketchMessage = `concat_ws(' ',
   coalesce(nullif(trim(regexp_replace(description, '<[^>]*>', '', 'g')), ''), "action", event_type_value, activity_kind, 'activity'),
   CASE WHEN NOT is_success THEN '[failed]' END,
-  nullif('(' || concat_ws(', ', user_name, app_name, ip) || ')', '()')) AS message,
+  nullif('(' || concat_ws(', ', user_name, app_name, ip) || ')', '()'))`
+
+// TimesketchFields are the fields that Timesketch knows, in SQL over the columns of
+// activities; the message is an expression of its own. data_type tells our events
+// from those of other sources, as Plaso's do.
+func TimesketchFields(message string) string {
+	return message + ` AS message,
   strftime("timestamp" AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%f+00:00') AS datetime,
   epoch_us("timestamp") AS "timestamp",
   'Activity Time' AS timestamp_desc,
   'mdca:activity' AS data_type`
+}

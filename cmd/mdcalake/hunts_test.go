@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -70,8 +71,8 @@ func TestHuntsFindTheStories(t *testing.T) {
 	if *huntsResult == "" {
 		return
 	}
-	head := fmt.Sprintf("# The hunts, where it is known what happened\n\nMade by `make hunts`, %s. Tenants of 150 days by seed, %d ordinary records each beside the stories and the honest noise; hunted in the last 50\n"+
-		"days, with the allow-list of the honest tenant, at the hunts' defaults. Nothing was tuned by the test seeds. A finding is true if it cites an activity of a\nstory; 'false a day' are the others.\n\n", time.Now().UTC().Format(time.DateOnly), *huntsRecords)
+	head := fmt.Sprintf("# The hunts, where it is known what happened\n\nMade by `make hunts` on %s, at commit %s, on %s/%s with %d cores and %s of memory. Tenants of 150 days by seed, %d\n"+
+		"ordinary records each beside the stories and the honest noise; hunted in the last 50 days, with the allow-list of the honest tenant, at the hunts' defaults. Nothing was tuned by the test seeds. A finding is true if it cites an activity of a\nstory; 'false a day' are the others.\n\n", time.Now().UTC().Format(time.DateOnly), commitOf(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), memoryOf(), *huntsRecords)
 	if err := os.WriteFile(*huntsResult, []byte(head+text.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -85,9 +85,9 @@ func (a Allowlist) columns() []string {
 	return names
 }
 
-// condition is what lets the others through, in SQL: what is not known is not
+// Condition is what lets the others through, in SQL: what is not known is not
 // excluded.
-func (a Allowlist) condition() string {
+func (a Allowlist) Condition() string {
 	var all []string
 	one := func(of []string, fold func(string) string, expressions ...string) {
 		if len(of) == 0 {

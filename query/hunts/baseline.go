@@ -20,9 +20,10 @@ type Baseline struct {
 	Why string
 }
 
-// baselineOf looks it up in the ledger. What was asked for of one service alone
+// BaselineOf looks up in the ledger how much of the wanted time before since was
+// collected. What was asked for of one service alone
 // ends where that service has a hole.
-func baselineOf(s *store.Snapshot, since time.Time, wanted time.Duration) Baseline {
+func BaselineOf(s *store.Snapshot, since time.Time, wanted time.Duration) Baseline {
 	b := Baseline{Wanted: wanted, Covered: wanted}
 	from := since.Add(-wanted)
 	for _, h := range s.Holes(s.CoverageByService(from, since)) {

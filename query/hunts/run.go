@@ -82,7 +82,7 @@ func Prepare(e *query.Engine, h *Hunt, r Request) (*Plan, error) {
 				return nil, fmt.Errorf("hunt %s: a baseline of %s is none", h.Name, value)
 			}
 		}
-		p.Baseline = baselineOf(e.Snapshot(), r.Since, wanted)
+		p.Baseline = BaselineOf(e.Snapshot(), r.Since, wanted)
 		enough := p.Baseline.Enough() && (p.Baseline.Whole() || !h.WholeBaseline)
 		if !enough && h.OptionalBaseline {
 			p.Baseline.Covered = 0
