@@ -312,7 +312,7 @@ func (r huntReport) end(s *store.Snapshot, found *hunts.Findings, plans []*hunts
 		}
 		text += fmt.Sprintf("; %s of %s ran over %s", count(int64(len(found.Outcomes))), things(int64(len(plans)), "hunt", "hunts"), stretchText(r.request.Since, r.request.Until))
 		if a := r.request.Allow; !a.Empty() {
-			text += fmt.Sprintf(", without %s of the allow-list", things(int64(len(a.Users)+len(a.IPs)+len(a.Apps)+len(a.Countries)), "entry", "entries"))
+			text += fmt.Sprintf(", without %s of the allow-list", things(int64(a.Len()), "entry", "entries"))
 		}
 		fmt.Fprintf(r.c.err, "%s, in %s\n", text, took.Round(time.Millisecond))
 	}

@@ -115,7 +115,7 @@ func (p *Plan) statement(from source) (string, error) {
 		return "", fmt.Errorf("hunt %s: %w", p.Hunt.Name, err)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "WITH hunted AS NOT MATERIALIZED (%s),\n", from.events(p.needs(), p.Since, p.Until, p.Allow.condition()))
+	fmt.Fprintf(&b, "WITH hunted AS NOT MATERIALIZED (%s),\n", from.events(p.needs(), p.Since, p.Until, p.Allow.Condition()))
 	if p.Hunt.Baseline > 0 {
 		fmt.Fprintf(&b, "past AS NOT MATERIALIZED (%s),\n", from.events(p.needs(), p.from(), p.Since, ""))
 	}

@@ -35,18 +35,17 @@ type Hit struct {
 
 // Matcher looks for a set. It may be used by several goroutines at once.
 type Matcher struct {
-	set      *Set
-	raw      bool
-	ips      map[netip.Addr]int32
-	ranges   map[netip.Prefix]int32
-	bits     [2][]int // lengths of the prefixes there are, of IPv4 and IPv6
-	exact    map[Kind]map[string]int32
-	parts    *finder // of user agents
-	texts    *finder // in raw
-	schemes  map[string][]int32
-	wanted   map[Column]bool
-	timed    bool
-	inObject bool // something looks at whole texts of objects
+	set     *Set
+	raw     bool
+	ips     map[netip.Addr]int32
+	ranges  map[netip.Prefix]int32
+	bits    [2][]int // lengths of the prefixes there are, of IPv4 and IPv6
+	exact   map[Kind]map[string]int32
+	parts   *finder // of user agents
+	texts   *finder // in raw
+	schemes map[string][]int32
+	wanted  map[Column]bool
+	timed   bool
 }
 
 // NewMatcher makes the tables of a set. raw: it looks into the text of records as

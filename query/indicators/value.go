@@ -116,6 +116,9 @@ func guess(s string, defanged bool) Kind {
 	}
 	host, path, slash := strings.Cut(s, "/")
 	blank := strings.ContainsAny(s, " \t")
+	name := strings.ToLower(strings.Trim(strings.TrimPrefix(s, "*."), "."))
+	dot := strings.LastIndexByte(name, '.')
+	isFile := dot > 0 && slices.Contains(fileEndings, name[dot+1:])
 	switch {
 	case len(s) > 2 && s[0] == '*' && s[len(s)-1] == '*':
 		return UserAgent
@@ -125,6 +128,8 @@ func guess(s string, defanged bool) Kind {
 		return Hash
 	case slash && blank:
 		return UserAgent // Mozilla/5.0 (...)
+	case blank && isFile:
+		return FileName
 	case blank:
 		return ""
 	case strings.HasPrefix(s, "@"):
@@ -136,8 +141,7 @@ func guess(s string, defanged bool) Kind {
 	case slash && host != "" && path != "" && path[0] >= '0' && path[0] <= '9':
 		return UserAgent // curl/8.5.0
 	}
-	name := strings.ToLower(strings.Trim(strings.TrimPrefix(s, "*."), "."))
-	if i := strings.LastIndexByte(name, '.'); i > 0 && !defanged && slices.Contains(fileEndings, name[i+1:]) {
+	if isFile && !defanged {
 		return FileName
 	}
 	if isDomain(name) {
