@@ -63,7 +63,9 @@ func (f *textFunction) Config() duckdb.ScalarFuncConfig { return f.config }
 
 func (f *textFunction) Executor() duckdb.ScalarFuncExecutor {
 	// Without a binder it would be given the context that the driver last saw.
-	bind := func(context.Context, []duckdb.ScalarUDFArg) (context.Context, error) { return context.Background(), nil }
+	bind := func(context.Context, []duckdb.ScalarUDFArg) (context.Context, error) {
+		return context.Background(), nil
+	}
 	return duckdb.ScalarFuncExecutor{ScalarBinder: bind, ChunkContextExecutor: f.execute}
 }
 

@@ -24,7 +24,26 @@ type Row struct {
 	Names     []string
 	Values    []string
 	Raw       string
+
+	known   [looks]map[string]struct{} // texts that hold nothing that is looked for
+	knownBy *Matcher
 }
+
+// The ways to look at a text.
+const (
+	asAddress = iota
+	asLogin
+	asAgent
+	asObject
+	looks
+)
+
+// A row that is used again remembers texts in which there was nothing: users,
+// addresses and user agents come again and again. So many of them, so long:
+const (
+	mostKnown    = 8192
+	longestKnown = 256
+)
 
 // Hit is an indicator in a row.
 type Hit struct {
@@ -42,7 +61,7 @@ type Matcher struct {
 	bits    [2][]int // lengths of the prefixes there are, of IPv4 and IPv6
 	exact   map[Kind]map[string]int32
 	parts   *finder // of user agents
-	texts   *finder // in raw
+	inRaw   *finder
 	schemes map[string][]int32
 	wanted  map[Column]bool
 	timed   bool
@@ -105,7 +124,7 @@ func NewMatcher(s *Set, raw bool) (*Matcher, error) {
 	if m.parts, err = newFinder(parts); err != nil {
 		return nil, fmt.Errorf("parts of user agents: %w", err)
 	}
-	if m.texts, err = newFinder(texts); err != nil {
+	if m.inRaw, err = newFinder(texts); err != nil {
 		return nil, fmt.Errorf("look into raw: %w", err)
 	}
 	return m, nil
@@ -118,39 +137,77 @@ func (m *Matcher) Wants(c Column) bool { return m.wanted[c] }
 func (m *Matcher) Timed() bool { return m.timed }
 
 // Match tells each indicator that a row matches, once a column, with the first
-// value that it matches there.
+// value that it matches there. Who fills the same Row again and again has its
+// answers sooner.
 func (m *Matcher) Match(r *Row, tell func(Hit)) {
+	if r.knownBy != m {
+		r.knownBy, r.known = m, [looks]map[string]struct{}{}
+	}
 	s := seeker{Matcher: m, row: r, tell: tell}
-	s.address(ColumnIP, r.IP)
-	s.each(ColumnOtherIPs, r.OtherIPs, s.address)
-	s.login(ColumnUserName, r.UserName)
-	s.login(ColumnActorName, r.ActorName)
-	s.agent(ColumnAgent, r.UserAgent)
-	s.object(ColumnObjectID, r.ObjectID)
-	s.each(ColumnIDs, r.IDs, s.object)
-	s.each(ColumnNames, r.Names, s.object)
-	s.each(ColumnValues, r.Values, s.object)
-	if m.texts != nil && r.Raw != "" {
-		m.texts.find(r.Raw, func(indicator int32, begin, end int) { s.hit(indicator, ColumnRaw, r.Raw[begin:end]) })
+	s.texts(asAddress, ColumnIP, r.IP)
+	s.texts(asAddress, ColumnOtherIPs, r.OtherIPs...)
+	s.texts(asLogin, ColumnUserName, r.UserName)
+	s.texts(asLogin, ColumnActorName, r.ActorName)
+	s.texts(asAgent, ColumnAgent, r.UserAgent)
+	s.texts(asObject, ColumnObjectID, r.ObjectID)
+	s.texts(asObject, ColumnIDs, r.IDs...)
+	s.texts(asObject, ColumnNames, r.Names...)
+	s.texts(asObject, ColumnValues, r.Values...)
+	if m.inRaw != nil && r.Raw != "" {
+		m.inRaw.find(r.Raw, func(indicator int32, begin, end int) { s.hit(indicator, ColumnRaw, r.Raw[begin:end]) })
 	}
 }
 
 // seeker is the work on one row.
 type seeker struct {
 	*Matcher
-	row  *Row
-	tell func(Hit)
-	told []Hit // only a few, or none
+	row   *Row
+	tell  func(Hit)
+	told  []Hit // only a few, or none
+	found bool  // the text that is looked at holds something, if in another column or time
 }
 
-func (s *seeker) each(c Column, texts []string, look func(Column, string)) {
-	for _, t := range texts {
-		look(c, t)
+// texts looks at those of a column that are not known to hold nothing.
+func (s *seeker) texts(way int, c Column, of ...string) {
+	if !s.wanted[c] {
+		return
+	}
+	known := s.row.known[way]
+	for _, text := range of {
+		if text == "" {
+			continue
+		}
+		if _, ok := known[text]; ok {
+			continue
+		}
+		s.found = false
+		switch way {
+		case asAddress:
+			s.address(c, text)
+		case asLogin:
+			s.login(c, text)
+		case asAgent:
+			s.agent(c, text)
+		case asObject:
+			s.object(c, text)
+		}
+		if s.found || len(text) > longestKnown {
+			continue
+		}
+		if known == nil {
+			known = map[string]struct{}{}
+			s.row.known[way] = known
+		}
+		if len(known) == mostKnown {
+			clear(known)
+		}
+		known[strings.Clone(text)] = struct{}{}
 	}
 }
 
 // hit tells of an indicator, if it counts at the time of the row.
 func (s *seeker) hit(indicator int32, c Column, value string) {
+	s.found = true
 	for _, h := range s.told {
 		if h.Indicator == int(indicator) && h.Column == c {
 			return
@@ -169,17 +226,15 @@ func (s *seeker) hit(indicator int32, c Column, value string) {
 
 // look looks a key up; the value is what the row has.
 func (s *seeker) look(k Kind, key string, c Column, value string) {
-	if of := s.exact[k]; of != nil && slices.Contains(columnsOf[k], c) {
-		if i, ok := of[key]; ok {
+	if i, ok := s.exact[k][key]; ok {
+		s.found = true
+		if slices.Contains(columnsOf[k], c) {
 			s.hit(i, c, value)
 		}
 	}
 }
 
 func (s *seeker) address(c Column, text string) {
-	if text == "" || len(s.ips)+len(s.ranges) == 0 {
-		return
-	}
 	a, ok := ipaddr.Parse(text)
 	if !ok {
 		return
@@ -202,9 +257,6 @@ func (s *seeker) address(c Column, text string) {
 
 // login looks at the name that somebody signs in by.
 func (s *seeker) login(c Column, text string) {
-	if text == "" || s.exact[Domain] == nil && s.exact[Email] == nil {
-		return
-	}
 	words(strings.ToLower(text), func(word string) {
 		if mail := mailOf(word); mail != "" {
 			s.look(Email, mail, c, text)
@@ -225,9 +277,6 @@ func (s *seeker) domain(host string, c Column, value string) {
 }
 
 func (s *seeker) agent(c Column, text string) {
-	if text == "" || s.exact[UserAgent] == nil && s.parts == nil {
-		return
-	}
 	s.look(UserAgent, strings.ToLower(text), c, text)
 	if s.parts != nil {
 		s.parts.find(text, func(i int32, _, _ int) { s.hit(i, c, text) })
@@ -236,14 +285,11 @@ func (s *seeker) agent(c Column, text string) {
 
 // object looks at a text that may stand for anything.
 func (s *seeker) object(c Column, text string) {
-	if text == "" {
-		return
-	}
 	low := strings.ToLower(text)
 	if s.exact[FileName] != nil {
 		s.look(FileName, lastPart(low), c, text)
 	}
-	if s.exact[Domain] != nil || s.exact[Email] != nil {
+	if (s.exact[Domain] != nil || s.exact[Email] != nil) && strings.IndexByte(low, '.') >= 0 {
 		words(low, func(word string) {
 			if mail := mailOf(word); mail != "" {
 				s.look(Email, mail, c, text)
@@ -259,6 +305,7 @@ func (s *seeker) object(c Column, text string) {
 		s.look(URL, key, c, text)
 		if strings.Contains(key, "://") {
 			for _, i := range s.schemes[urlKey(withoutScheme(key))] {
+				s.found = true
 				if slices.Contains(columnsOf[URL], c) {
 					s.hit(i, c, text)
 				}

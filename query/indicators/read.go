@@ -67,11 +67,11 @@ func firstLine(text []byte) []byte {
 // readJSON tells MISP from STIX.
 func (s *Set) readJSON(name string, text []byte, o Options) error {
 	var of struct {
-		Type    string            `json:"type"`
-		Objects []jsonRawMessage  `json:"objects"`
-		Event   jsonRawMessage    `json:"Event"`
-		Resp    jsonRawMessage    `json:"response"`
-		Attrs   jsonRawMessage    `json:"Attribute"`
+		Type    string           `json:"type"`
+		Objects []jsonRawMessage `json:"objects"`
+		Event   jsonRawMessage   `json:"Event"`
+		Resp    jsonRawMessage   `json:"response"`
+		Attrs   jsonRawMessage   `json:"Attribute"`
 	}
 	if text[0] == '{' {
 		if err := unmarshal(text, &of); err != nil {

@@ -10,11 +10,11 @@ import "strings"
 func words(text string, each func(string)) {
 	const guest = "#ext#@"
 	for {
-		i := strings.IndexAny(text, " \t\r\n,;<>\"'()[]{}|")
-		word := text
-		if i >= 0 {
-			word = text[:i]
+		i := 0
+		for i < len(text) && !betweenWords[text[i]] {
+			i++
 		}
+		word := text[:i]
 		if word != "" {
 			if n := strings.Index(word, guest); n > 0 {
 				own := word[:n]
@@ -24,12 +24,20 @@ func words(text string, each func(string)) {
 			}
 			each(word)
 		}
-		if i < 0 {
+		if i == len(text) {
 			return
 		}
 		text = text[i+1:]
 	}
 }
+
+// betweenWords are the bytes that stand between words.
+var betweenWords = func() (is [256]bool) {
+	for _, c := range []byte(" \t\r\n,;<>\"'()[]{}|") {
+		is[c] = true
+	}
+	return is
+}()
 
 // hostOf is the host that a word names: of a URL, of a mail address, or itself.
 // Empty: it names none.

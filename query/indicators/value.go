@@ -289,7 +289,9 @@ func isHex(s string) bool {
 	return s != ""
 }
 
-func isHexDigit(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F' }
+func isHexDigit(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
 
 // keyOf is what a value is looked up by: the same for all spellings of one thing.
 func keyOf(k Kind, text string) string {
