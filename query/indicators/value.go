@@ -251,7 +251,7 @@ func (v value) email(text string) (value, string) {
 	case name == "" && isDomain(domain):
 		v.kind, v.text = Domain, domain
 		return v, ""
-	case name == "" || !isDomain(domain) || strings.ContainsAny(name, " \t<>\"(),;"):
+	case name == "" || !isDomain(domain) || strings.ContainsAny(name, " \t<>\"(),:;"):
 		return v, "it is no mail address such as eve@evil.example"
 	}
 	v.text = text
