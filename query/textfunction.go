@@ -43,7 +43,9 @@ func registerTexts(in *instance, functions []TextFunction) error {
 		return err
 	}
 	for _, f := range functions {
-		config := duckdb.ScalarFuncConfig{ResultTypeInfo: text, SpecialNullHandling: true}
+		// A condition on the answer of one that is not volatile would be pushed below
+		// it, and the function called twice for each row.
+		config := duckdb.ScalarFuncConfig{ResultTypeInfo: text, SpecialNullHandling: true, Volatile: true}
 		for range f.Arguments {
 			config.InputTypeInfos = append(config.InputTypeInfos, text)
 		}
