@@ -95,6 +95,13 @@ func runIOC(ctx *cli.Context, c console) error {
 			return usage("choose one of table, json", "output format %q is unknown to --list", ctx.String("output"))
 		}
 	}
+	var o iocOptions
+	if !ctx.Bool("list") {
+		var err error
+		if o, err = iocOptionsOf(ctx, c); err != nil {
+			return err
+		}
+	}
 	set, err := readIndicators(ctx, c)
 	if err != nil {
 		return err
@@ -109,7 +116,34 @@ func runIOC(ctx *cli.Context, c console) error {
 	if len(set.Indicators) == 0 {
 		return usage("mdcalake ioc --list FILE shows what is understood", "there is no indicator to look for")
 	}
-	return lookFor(ctx, c, set)
+	return lookFor(ctx, c, set, o)
+}
+
+// iocOptions are what the flags say of a look into a lake.
+type iocOptions struct {
+	format    query.Format
+	limit     string // of the engine's memory
+	selection query.Selection
+	allow     hunts.Allowlist
+}
+
+func iocOptionsOf(ctx *cli.Context, c console) (o iocOptions, err error) {
+	if o.format, err = formatOf(ctx); err != nil {
+		return o, err
+	}
+	o.limit = huntMemory
+	if ctx.IsSet("memory-limit") {
+		if o.limit = ctx.String("memory-limit"); !memorySize.MatchString(o.limit) {
+			return o, usage("write 500MB or 2GiB", "--memory-limit %q is no size", o.limit)
+		}
+	}
+	if o.selection, err = selectionOf(ctx, c.now()); err != nil {
+		return o, err
+	}
+	if ctx.IsSet("allow") {
+		o.allow, err = hunts.ReadAllowlist(ctx.String("allow"))
+	}
+	return o, err
 }
 
 // refusedVerdict: who looks at the exit code alone must see that not everything was
@@ -235,29 +269,9 @@ func listIndicators(c console, set *indicators.Set, format string) error {
 }
 
 // lookFor asks the lake.
-func lookFor(ctx *cli.Context, c console, set *indicators.Set) (err error) {
-	format, err := formatOf(ctx)
-	if err != nil {
-		return err
-	}
-	limit := huntMemory
-	if ctx.IsSet("memory-limit") {
-		if limit = ctx.String("memory-limit"); !memorySize.MatchString(limit) {
-			return usage("write 500MB or 2GiB", "--memory-limit %q is no size", limit)
-		}
-	}
-	selection, err := selectionOf(ctx, c.now())
-	if err != nil {
-		return err
-	}
-	var allow hunts.Allowlist
-	if ctx.IsSet("allow") {
-		if allow, err = hunts.ReadAllowlist(ctx.String("allow")); err != nil {
-			return err
-		}
-	}
+func lookFor(ctx *cli.Context, c console, set *indicators.Set, o iocOptions) (err error) {
 	startFast(c.getenv)
-	starting := query.Start(ctx.Context, limit)
+	starting := query.Start(ctx.Context, o.limit)
 	defer starting.Close()
 	search, err := lookup.New(set, ctx.Bool("raw"))
 	if err != nil {
@@ -275,25 +289,25 @@ func lookFor(ctx *cli.Context, c console, set *indicators.Set) (err error) {
 		return err
 	}
 	defer out.discard()
-	engine, err := query.Open(ctx.Context, query.Options{Snapshot: snapshot, TempDir: os.TempDir(), MemoryLimit: limit, Starting: starting, Functions: search.Functions()})
+	engine, err := query.Open(ctx.Context, query.Options{Snapshot: snapshot, TempDir: os.TempDir(), MemoryLimit: o.limit, Starting: starting, Functions: search.Functions()})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	boundAnswer()
 	began := time.Now()
-	found, err := search.Find(ctx.Context, engine, lookup.Request{Since: selection.Since, Until: selection.Until, Condition: allow.Condition()})
+	found, err := search.Find(ctx.Context, engine, lookup.Request{Since: o.selection.Since, Until: o.selection.Until, Condition: o.allow.Condition()})
 	if err != nil {
 		return err
 	}
 	took := time.Since(began)
-	rows, err := found.Rows(ctx.Context, format.Drawn() && out.file == nil)
+	rows, err := found.Rows(ctx.Context, o.format.Drawn() && out.file == nil)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	w := out.writer(ctx.Context)
-	written, err := query.Write(ctx.Context, w, format, rows, query.WriteOptions{
+	written, err := query.Write(ctx.Context, w, o.format, rows, query.WriteOptions{
 		RawCSV: ctx.Bool("raw-csv"), Width: out.width, Terminal: out.terminal,
 		Color: out.terminal && !ctx.Bool("no-color") && c.getenv("NO_COLOR") == "" && !dumb(c.getenv),
 	})
@@ -306,7 +320,7 @@ func lookFor(ctx *cli.Context, c console, set *indicators.Set) (err error) {
 	if written.Neutralised > 0 {
 		fmt.Fprintf(c.err, "%s would have run in a spreadsheet and got a ' in front; --raw-csv leaves them\n", things(written.Neutralised, "cell", "cells"))
 	}
-	since, until := selection.Since, selection.Until
+	since, until := o.selection.Since, o.selection.Until
 	first, last := engine.Span()
 	if since.IsZero() {
 		since = first
@@ -317,7 +331,7 @@ func lookFor(ctx *cli.Context, c console, set *indicators.Set) (err error) {
 	note := coverageNote{c: c}
 	note.say(snapshot.Holes(snapshot.CoverageByService(since, until)))
 	if !ctx.Bool("quiet") {
-		iocFound(c, found, allow, since, until, took)
+		iocFound(c, found, o.allow, since, until, took)
 	}
 	if err := refusedVerdict(set); err != nil {
 		return err

@@ -20,24 +20,39 @@ const MaxFile = 256 << 20
 // Read adds what a file holds to a set; name is what messages call it. What the
 // file is, its content tells: MISP and STIX are JSON, a CSV begins with a header
 // that names its columns, and all else is a list. An error means that the file is
-// none of them, is too large, or that the set is; single indicators that cannot be
+// none of them, is too large, or that the set is (*FileError); single indicators that cannot be
 // read are in s.Refused.
 func (s *Set) Read(name string, r io.Reader, o Options) error {
+	fail := func(err error) error { return &FileError{name, err} }
 	text, err := io.ReadAll(io.LimitReader(r, MaxFile+1))
 	if err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
+		return fail(err)
 	}
 	if len(text) > MaxFile {
-		return fmt.Errorf("read %s: it has more than %d MiB: split it", name, MaxFile>>20)
+		return fail(fmt.Errorf("it has more than %d MiB: split it", MaxFile>>20))
 	}
 	if err := s.read(name, text, o); err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
+		return fail(err)
 	}
 	if s.failed {
-		return fmt.Errorf("read %s: there are more than %d indicators: look for them in parts", name, MaxIndicators)
+		return fail(fmt.Errorf("there are more than %d indicators: look for them in parts", MaxIndicators))
 	}
 	s.sort()
 	return nil
+}
+
+// FileError is a file that has no indicators as they are read here.
+type FileError struct {
+	Name string
+	Err  error
+}
+
+func (e *FileError) Error() string { return "read " + e.Name + ": " + e.Err.Error() }
+func (e *FileError) Unwrap() error { return e.Err }
+
+// Hint is for the person.
+func (e *FileError) Hint() string {
+	return "lists, CSV with a header, MISP and STIX 2.1 in JSON are read; mdcalake ioc --help tells more"
 }
 
 func (s *Set) read(name string, text []byte, o Options) error {
