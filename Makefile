@@ -11,7 +11,7 @@ OUTPUT      ?= 10000000
 QUESTIONS   ?= 5000000
 CHAOS       ?= 100000
 
-.PHONY: build test check race bench microbench fuzz golden truth crash kill kill-long chaos chaos-long memory output-memory questions hunts lint demo interop interop-spark clean
+.PHONY: build test check race bench microbench fuzz golden truth crash kill kill-long chaos chaos-long memory output-memory questions hunts timeline-memory lint demo interop interop-spark clean
 
 ## build: the programs, into .build
 build:
@@ -76,6 +76,10 @@ questions:
 hunts:
 	mkdir -p testdata/results
 	$(GO) test ./cmd/mdcalake -run TestHuntsFindTheStories -timeout 2h -v -hunts.seeds=5 -hunts.records=100000 -hunts.result=$(CURDIR)/testdata/results/hunts.md
+
+## timeline-memory: the story of a user with a million events within 1 GiB
+timeline-memory:
+	$(GO) test ./cmd/mdcalake -run TestALongStoryTakesLittleMemory -timeout 2h -v -timeline.events=1000000
 
 ## check: everything that must hold
 check: lint race crash truth kill chaos

@@ -35,18 +35,21 @@ type Options struct {
 	MaxSpill string
 	// Starting is one that Start has begun; nil: Open begins its own.
 	Starting *Starting
+	// Functions are those of the caller that statements may use.
+	Functions []TextFunction
 }
 
 // Engine answers statements over one snapshot. Its methods may be called from
 // several goroutines.
 type Engine struct {
-	snapshot *store.Snapshot
-	limits   limits
-	temp     *tempDir
-	leave    func() error
-	planFor  time.Duration      // a test may have more, or none
-	values   *store.ValueLookup // nil: there is none, as noValues says
-	noValues string
+	snapshot  *store.Snapshot
+	functions []TextFunction
+	limits    limits
+	temp      *tempDir
+	leave     func() error
+	planFor   time.Duration      // a test may have more, or none
+	values    *store.ValueLookup // nil: there is none, as noValues says
+	noValues  string
 
 	mu        sync.Mutex
 	warm      *Starting // for the next statement; nil: it opens its own
@@ -69,11 +72,16 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if o.Snapshot == nil {
 		return nil, errors.New("open lake: no snapshot is given")
 	}
+	for _, f := range o.Functions {
+		if err := f.check(); err != nil {
+			return nil, err
+		}
+	}
 	temp, err := checkTempDir(o.TempDir, o.Snapshot.Root)
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{snapshot: o.Snapshot, planFor: planFor, left: make(chan struct{}), open: map[*Rows]bool{}, templates: map[*lakeTable]template{}}
+	e := &Engine{snapshot: o.Snapshot, functions: o.Functions, planFor: planFor, left: make(chan struct{}), open: map[*Rows]bool{}, templates: map[*lakeTable]template{}}
 	if e.leave, err = enterLake(o.Snapshot.Root); err != nil {
 		return nil, err
 	}

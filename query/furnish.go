@@ -12,6 +12,9 @@ import (
 // furnish gives the instance its tables, empty as yet where they are files. A
 // statement that names none pays for none.
 func (e *Engine) furnish(ctx context.Context, in *instance, q *question) error {
+	if err := registerTexts(in, e.functions); err != nil {
+		return err
+	}
 	for _, t := range lakeTables {
 		if !q.tree.sees(t.name) {
 			continue

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 
 	"github.com/duckdb/duckdb-go/v2"
+
+	"mdcalake/query/ipaddr"
 )
 
 // ip_in(ip, range) and ip_in(ip, [range, ...]) as functions of the engine:
@@ -146,7 +148,7 @@ func (f *ipIn) execute(ctx context.Context, state *duckdb.ChunkIteratorState) er
 			return err
 		}
 		if r != nil {
-			addr, ok := parseAddress(text)
+			addr, ok := ipaddr.Parse(text)
 			answers[row] = ok && r.contain(addr)
 		}
 	}

@@ -20,7 +20,7 @@ type ipRanges struct{ spans []ipSpan }
 
 type ipSpan struct{ first, last netip.Addr }
 
-// contain says whether an address of parseAddress lies in one of the ranges.
+// contain says whether an address of ipaddr.Parse lies in one of the ranges.
 func (r *ipRanges) contain(addr netip.Addr) bool {
 	i, found := slices.BinarySearchFunc(r.spans, addr, func(s ipSpan, a netip.Addr) int { return s.first.Compare(a) })
 	if found {
@@ -113,39 +113,4 @@ func spanOf(p netip.Prefix) ipSpan {
 		return ipSpan{first.Unmap(), last.Unmap()}
 	}
 	return ipSpan{first, last}
-}
-
-// parseAddress reads an address as records have it: feeds write a port behind
-// it, brackets and a zone around it, and blanks.
-func parseAddress(text string) (netip.Addr, bool) {
-	addr, err := netip.ParseAddr(text)
-	if err == nil {
-		return addr.Unmap().WithZone(""), true
-	}
-	text = strings.TrimSpace(text)
-	if addr, err = netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
-		return addr.Unmap().WithZone(""), true
-	}
-	// 203.0.113.7:51234 and [2001:db8::1]:51234
-	if i := strings.LastIndexByte(text, ':'); i > 0 && isPort(text[i+1:]) {
-		host := text[:i]
-		bracketed := strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]")
-		if addr, err = netip.ParseAddr(strings.Trim(host, "[]")); err == nil && (bracketed || addr.Is4()) {
-			return addr.Unmap().WithZone(""), true
-		}
-	}
-	return netip.Addr{}, false
-}
-
-// isPort: digits, not too many; zone and scope have none of that.
-func isPort(s string) bool {
-	if s == "" || len(s) > 5 {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
 }

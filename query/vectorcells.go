@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"unsafe"
 
+	bindings "github.com/duckdb/duckdb-go-bindings"
 	"github.com/duckdb/duckdb-go/v2"
 )
 
@@ -25,3 +26,32 @@ func cells[T any](vector duckdb.Vector, rows int) ([]T, error) {
 }
 
 var errOtherDriver = errors.New("this version of duckdb-go does not keep values in Vector.v.dataPtr: build with the version in go.mod")
+
+// textCells are the values of a vector of texts, to be written. The driver has no
+// way to write one of a result but by the row.
+type textCells struct {
+	inline [][16]byte // how the engine keeps a text: of no bytes it is sixteen zeros
+	vector bindings.Vector
+}
+
+func textsOf(vector duckdb.Vector, rows int) (c textCells, err error) {
+	if c.inline, err = cells[[16]byte](vector, rows); err != nil {
+		return c, err
+	}
+	handle := reflect.ValueOf(vector).FieldByName("v").Elem().FieldByName("vec")
+	if !handle.IsValid() || handle.Type() != reflect.TypeFor[bindings.Vector]() {
+		return c, errOtherDriver
+	}
+	c.vector.Ptr = handle.FieldByName("Ptr").UnsafePointer()
+	return c, nil
+}
+
+// set writes a text, which the engine copies. Most answers are empty, and cost no
+// call of it.
+func (c textCells) set(row int, text string) {
+	if text == "" {
+		c.inline[row] = [16]byte{}
+		return
+	}
+	bindings.VectorAssignStringElementLen(c.vector, bindings.IdxT(row), []byte(text))
+}

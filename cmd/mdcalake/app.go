@@ -35,7 +35,7 @@ func newApp(c console) *cli.App {
 		ErrWriter:                 c.err,
 		Reader:                    c.in,
 		DisableSliceFlagSeparator: true,
-		Commands:                  []*cli.Command{ingestCommand(c), importCommand(c), probeCommand(c), queryCommand(c), huntCommand(c), timelineCommand(c), suggestedCommand(c), pivotCommand(c), exportCommand(c), connectCommand(c), coverageCommand(c), statusCommand(c), schemaCommand(c), verifyCommand(c), compactCommand(c), quarantineCommand(c), purgeCommand(c), adoptCommand(c), versionCommand(c)},
+		Commands:                  []*cli.Command{ingestCommand(c), importCommand(c), probeCommand(c), queryCommand(c), huntCommand(c), timelineCommand(c), iocCommand(c), suggestedCommand(c), pivotCommand(c), exportCommand(c), connectCommand(c), coverageCommand(c), statusCommand(c), schemaCommand(c), verifyCommand(c), compactCommand(c), quarantineCommand(c), purgeCommand(c), adoptCommand(c), versionCommand(c)},
 		Action: func(ctx *cli.Context) error {
 			if name := ctx.Args().First(); name != "" {
 				return usage("mdcalake --help lists the verbs", "there is no verb %q", name)

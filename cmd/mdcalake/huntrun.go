@@ -325,7 +325,7 @@ func (r huntReport) end(s *store.Snapshot, found *hunts.Findings, plans []*hunts
 			text += fmt.Sprintf("; %s less severe than %s not shown", things(less, "finding", "findings"), found.Least)
 		}
 		if a := r.request.Allow; !a.Empty() {
-			text += fmt.Sprintf(", without %s of the allow-list", things(int64(len(a.Users)+len(a.IPs)+len(a.Apps)+len(a.Countries)), "entry", "entries"))
+			text += fmt.Sprintf(", without %s of the allow-list", things(int64(a.Len()), "entry", "entries"))
 		}
 		fmt.Fprintf(r.c.err, "%s, in %s\n", text, took.Round(time.Millisecond))
 	}

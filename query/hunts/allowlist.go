@@ -66,10 +66,11 @@ func (a Allowlist) check() error {
 	return nil
 }
 
+// Len is how many entries it has.
+func (a Allowlist) Len() int { return len(a.Users) + len(a.IPs) + len(a.Apps) + len(a.Countries) }
+
 // Empty says that nothing is taken out.
-func (a Allowlist) Empty() bool {
-	return len(a.Users)+len(a.IPs)+len(a.Apps)+len(a.Countries) == 0
-}
+func (a Allowlist) Empty() bool { return a.Len() == 0 }
 
 // columns are those of activities that it looks at.
 func (a Allowlist) columns() []string {
@@ -85,8 +86,8 @@ func (a Allowlist) columns() []string {
 	return names
 }
 
-// Condition is what lets the others through, in SQL: what is not known is not
-// excluded.
+// Condition is what lets the others through, in SQL over activities: what is not
+// known is not excluded. Empty: all go through.
 func (a Allowlist) Condition() string {
 	var all []string
 	one := func(of []string, fold func(string) string, expressions ...string) {
