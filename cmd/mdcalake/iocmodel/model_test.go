@@ -1,4 +1,7 @@
-package lookup_test
+// Package iocmodel holds the search for indicators against a plain one, over a lake of
+// the simulator's. It has a room of its own above both wings: records go in through
+// ingest, and the search is of query.
+package iocmodel
 
 import (
 	"bufio"
