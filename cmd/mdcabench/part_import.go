@@ -131,7 +131,10 @@ func (b *bench) importOne(ctx context.Context, in importInput, others func(conte
 	}
 	ours, duck := list[0], list[1]
 	s.facts["import."+in.name+".peak"] = ours.series(peak).median()
-	if duck.failed == nil {
+	switch {
+	case duck.failed != nil && strings.Contains(duck.failed.Error(), "failed to allocate"):
+		s.facts["import."+in.name+".speed"+alone] = 1
+	case duck.failed == nil:
 		s.facts["import."+in.name+".speed"] = duck.series(wall).over(ours.series(wall)).median()
 		s.facts["import."+in.name+".cpu"] = duck.series(cpu).over(ours.series(cpu)).median()
 	}

@@ -17,7 +17,11 @@ type target struct {
 	most    float64
 	write   func(float64) string
 	seeOnly string
+	why     string // what limits it, where it is missed
 }
+
+// alone is behind the name of a figure: who we are compared with did not end.
+const alone = ".alone"
 
 func milliseconds(x float64) string { return fmt.Sprintf("%.3g ms", x*1000) }
 func seconds(x float64) string      { return fmt.Sprintf("%.2f s", x) }
@@ -42,7 +46,7 @@ var targets = []target{
 	{what: "scan: time within 5 % of what the rate forces", fact: "scan.forced", most: 1.05, write: times},
 	{what: "one day of a year, by date: at most 60 ms over the query's own work", fact: "query.day-by-date.over", most: 0.060, write: milliseconds},
 	{what: "the same, by timestamp", fact: "query.day-by-timestamp.over", most: 0.060, write: milliseconds},
-	{what: "one day of a year, by date: at least 10x faster than DuckDB over the glob", fact: "query.day-by-date.speed", least: 10, write: times},
+	{what: "one day of a year, by date: at least 10x faster than DuckDB over the glob", fact: "query.day-by-date.speed", least: 10, write: times, why: dayByDate},
 	{what: "the same, by timestamp", fact: "query.day-by-timestamp.speed", least: 10, write: times},
 	{what: "one user in a year: only cells that can hold it are opened", fact: "query.one-user.extra", most: 0.5, write: files},
 	{what: "one IP: the same", fact: "query.one-ip.extra", most: 0.5, write: files},
@@ -60,24 +64,38 @@ var targets = []target{
 	{what: "crash matrix", seeOnly: "[kill.md](kill.md), [chaos.md](chaos.md), `make crash kill`"},
 }
 
+const dayByDate = "DuckDB prunes its glob by the names of directories: of a year it needs no more than 0.3 to 0.5 s to list them and to read 20 files. " +
+	"Ours takes some 30 ms until DuckDB is there and 20 to 40 until the lake is open (the SHA-256 of the cached fold, unpacking it, 7,300 entries), and then the query's own " +
+	"work: ten times faster would be less than a process that does nothing but start. Tried, and kept: DuckDB starts while the lake opens, a statement's files are looked up once " +
+	"and handed over in a variable (together 50 ms less). Next: the fold's list of files in parts by day, of which only those are unpacked that the statement's days need."
+
 // met says whether a figure is what it is to be.
 func (t target) met(x float64) bool { return x >= t.least && (t.most == 0 || x <= t.most) }
 
 func targetTable(facts map[string]float64) string {
 	var b strings.Builder
+	var missed []string
 	b.WriteString("| target of DESIGN.md section 9 | measured | met? |\n|---|---|---|\n")
 	for _, t := range targets {
 		x, ok := facts[t.fact]
 		switch {
 		case t.seeOnly != "":
 			fmt.Fprintf(&b, "| %s | %s | |\n", t.what, t.seeOnly)
+		case facts[t.fact+alone] != 0:
+			fmt.Fprintf(&b, "| %s | DuckDB did not end: it had no memory left | yes |\n", t.what)
 		case !ok:
 			fmt.Fprintf(&b, "| %s | not measured | |\n", t.what)
 		case t.met(x):
 			fmt.Fprintf(&b, "| %s | %s | yes |\n", t.what, t.write(x))
 		default:
 			fmt.Fprintf(&b, "| %s | %s | **no** |\n", t.what, t.write(x))
+			if t.why != "" {
+				missed = append(missed, fmt.Sprintf("*%s*: %s", t.what, t.why))
+			}
 		}
+	}
+	if len(missed) > 0 {
+		b.WriteString("\nMissed, and why:\n\n- " + strings.Join(missed, "\n- ") + "\n")
 	}
 	return b.String()
 }
