@@ -1,4 +1,4 @@
-package lookup_test
+package main
 
 import (
 	"bufio"
@@ -25,20 +25,20 @@ import (
 	"mdcalake/store"
 )
 
-// records is how many the lake of the model has, and wanted how many indicators.
+// iocRecords is how many the lake of the model has, and iocWanted how many indicators.
 const (
-	records = 50_000
-	wanted  = 10_000
+	iocRecords = 50_000
+	iocWanted  = 10_000
 )
 
-var lakeEnd = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+var iocEnd = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
 
-// tenant is a lake of the simulator's records, in all the odd forms that it knows.
-func tenant(t *testing.T, n int) *store.Lake {
+// iocTenant is a lake of the simulator's records, in all the odd forms that it knows.
+func iocTenant(t *testing.T, n int) *store.Lake {
 	t.Helper()
 	sim, err := simulator.New(simulator.Options{
-		Seed: 11, Start: lakeEnd.AddDate(0, 0, -60), End: lakeEnd, Count: n, Stories: []string{simulator.StoriesAll}, NativeFeeds: true,
-		Clock: func() time.Time { return lakeEnd.AddDate(0, 0, 30) },
+		Seed: 11, Start: iocEnd.AddDate(0, 0, -60), End: iocEnd, Count: n, Stories: []string{simulator.StoriesAll}, NativeFeeds: true,
+		Clock: func() time.Time { return iocEnd.AddDate(0, 0, 30) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func tenant(t *testing.T, n int) *store.Lake {
 	return lake
 }
 
-func open(t *testing.T, lake *store.Lake, functions []query.TextFunction) *query.Engine {
+func iocEngine(t *testing.T, lake *store.Lake, functions []query.TextFunction) *query.Engine {
 	t.Helper()
 	e, err := query.Open(t.Context(), query.Options{Snapshot: lake.Snapshot(), TempDir: t.TempDir(), Functions: functions})
 	if err != nil {
@@ -80,7 +80,7 @@ func open(t *testing.T, lake *store.Lake, functions []query.TextFunction) *query
 	return e
 }
 
-func jsonl(t *testing.T, rows *query.Rows, err error) *bufio.Scanner {
+func iocLines(t *testing.T, rows *query.Rows, err error) *bufio.Scanner {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -95,8 +95,8 @@ func jsonl(t *testing.T, rows *query.Rows, err error) *bufio.Scanner {
 	return lines
 }
 
-// activity is what the model looks at.
-type activity struct {
+// iocActivity is what the model looks at.
+type iocActivity struct {
 	ID      string    `json:"activity_id"`
 	At      time.Time `json:"timestamp"`
 	User    string    `json:"user_name"`
@@ -108,12 +108,12 @@ type activity struct {
 	Objects []struct{ ID, Name, Value string }
 }
 
-func activities(t *testing.T, e *query.Engine) []activity {
+func iocActivities(t *testing.T, e *query.Engine) []iocActivity {
 	t.Helper()
 	rows, err := e.Query(t.Context(), "SELECT activity_id, timestamp, user_name, actor_name, ip, other_ips, user_agent, object_id, list_transform(objects, o -> {'id': o.id, 'name': o.name, 'value': o.value}) AS objects FROM activities")
-	var all []activity
-	for lines := jsonl(t, rows, err); lines.Scan(); {
-		var a activity
+	var all []iocActivity
+	for lines := iocLines(t, rows, err); lines.Scan(); {
+		var a iocActivity
 		if err := json.Unmarshal(lines.Bytes(), &a); err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +123,7 @@ func activities(t *testing.T, e *query.Engine) []activity {
 }
 
 // texts are those of an activity, by column.
-func (a activity) texts() map[indicators.Column][]string {
+func (a iocActivity) texts() map[indicators.Column][]string {
 	m := map[indicators.Column][]string{"ip": {a.IP}, "other_ips": a.Others, "user_name": {a.User}, "actor_name": {a.Actor}, "user_agent": {a.Agent}, "object_id": {a.Object}}
 	for _, o := range a.Objects {
 		m["objects.id"], m["objects.name"], m["objects.value"] = append(m["objects.id"], o.ID), append(m["objects.name"], o.Name), append(m["objects.value"], o.Value)
@@ -133,7 +133,7 @@ func (a activity) texts() map[indicators.Column][]string {
 
 // The model says in regular expressions, one indicator and one text at a time, what
 // package indicators does for all at once.
-func modelColumns(k indicators.Kind) []indicators.Column {
+func iocModelColumns(k indicators.Kind) []indicators.Column {
 	switch k {
 	case indicators.IP, indicators.Range:
 		return []indicators.Column{"ip", "other_ips"}
@@ -149,23 +149,23 @@ func modelColumns(k indicators.Kind) []indicators.Column {
 	return []indicators.Column{"object_id", "objects.value"}
 }
 
-const between = `[\s,;<>"'()\[\]{}|]`
+const iocBetween = `[\s,;<>"'()\[\]{}|]`
 
 // modelOf is a test of a text.
-func modelOf(i *indicators.Indicator, c indicators.Column) func(string) bool {
+func iocModelOf(i *indicators.Indicator, c indicators.Column) func(string) bool {
 	quoted := regexp.QuoteMeta(i.Value)
 	expression := ""
 	switch i.Kind {
 	case indicators.Domain:
 		host := `([\w-]+\.)*` + quoted + `\.?`
-		expression = `(^|` + between + `)(\S*@)?` + host + `(:\d+)?([/?\\]\S*)?($|` + between + `)|` + `://([^/?#]*@)?` + host + `(:\d+)?($|[/?#\\]|` + between + `)`
+		expression = `(^|` + iocBetween + `)(\S*@)?` + host + `(:\d+)?([/?\\]\S*)?($|` + iocBetween + `)|` + `://([^/?#]*@)?` + host + `(:\d+)?($|[/?#\\]|` + iocBetween + `)`
 		if c == "user_name" {
-			expression = `@` + host + `($|` + between + `)`
+			expression = `@` + host + `($|` + iocBetween + `)`
 		}
 		expression += `|[^\s@]_([a-z0-9-]+\.)*` + quoted + `#EXT#@`
 	case indicators.Email:
-		expression = `(^|` + between + `)` + quoted + `\.?($|` + between + `)`
-		expression += `|(^|` + between + `)` + regexp.QuoteMeta(guest(i.Value)) + `#EXT#@`
+		expression = `(^|` + iocBetween + `)` + quoted + `\.?($|` + iocBetween + `)`
+		expression += `|(^|` + iocBetween + `)` + regexp.QuoteMeta(guestLogin(i.Value)) + `#EXT#@`
 	case indicators.UserAgent:
 		if strings.HasPrefix(i.Value, "*") {
 			expression = regexp.QuoteMeta(strings.Trim(i.Value, "*"))
@@ -182,8 +182,8 @@ func modelOf(i *indicators.Indicator, c indicators.Column) func(string) bool {
 	return regexp.MustCompile(`(?i)` + expression).MatchString
 }
 
-// guest is the login of a guest, up to the tenant's own part.
-func guest(mail string) string { return strings.Replace(mail, "@", "_", 1) }
+// guestLogin is the login of a guest, up to the tenant's own part.
+func guestLogin(mail string) string { return strings.Replace(mail, "@", "_", 1) }
 
 var dotted = regexp.MustCompile(`^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)(?::\d+)?$`)
 
@@ -199,8 +199,8 @@ func plainAddress(s string) string {
 	return s
 }
 
-// feed is a list of indicators: some that are in the lake, and more that are not.
-func feed(all []activity) string {
+// iocFeed is a list of indicators: some that are in the lake, and more that are not.
+func iocFeed(all []iocActivity) string {
 	r := rand.New(rand.NewPCG(3, 4))
 	seen := map[string]bool{}
 	var b strings.Builder
@@ -241,7 +241,7 @@ func feed(all []activity) string {
 			add("url", o.Value)
 		}
 	}
-	for n := len(seen); n < wanted; n++ {
+	for n := len(seen); n < iocWanted; n++ {
 		switch n % 8 {
 		case 0:
 			add("ip", fmt.Sprintf("45.%d.%d.%d", n>>16, n>>8&255, n&255))
@@ -264,8 +264,8 @@ func feed(all []activity) string {
 	return b.String()
 }
 
-// column is where each of its texts stands.
-type column struct {
+// iocColumn is where each of its texts stands.
+type iocColumn struct {
 	rows      map[string][]int // text -> activities
 	texts     []string
 	begins    []int // of each text in all
@@ -273,7 +273,7 @@ type column struct {
 	addresses []netip.Addr // of each text
 }
 
-func (c *column) index() {
+func (c *iocColumn) index() {
 	var all []byte
 	for text := range c.rows {
 		c.texts, c.begins = append(c.texts, text), append(c.begins, len(all))
@@ -286,7 +286,7 @@ func (c *column) index() {
 
 // find are the activities in which an indicator is. An expression is tried where
 // the text has its value at all: on every text it would take minutes.
-func (c *column) find(i *indicators.Indicator, of indicators.Column) map[int]bool {
+func (c *iocColumn) find(i *indicators.Indicator, of indicators.Column) map[int]bool {
 	in := map[int]bool{}
 	add := func(n int) {
 		for _, row := range c.rows[c.texts[n]] {
@@ -310,9 +310,9 @@ func (c *column) find(i *indicators.Indicator, of indicators.Column) map[int]boo
 		}
 		return in
 	}
-	matches := modelOf(i, of)
+	matches := iocModelOf(i, of)
 	needle := strings.ToLower(strings.TrimRight(strings.Trim(i.Value, "*"), "/"))
-	for _, s := range []string{needle, guest(needle)} {
+	for _, s := range []string{needle, guestLogin(needle)} {
 		for _, at := range c.all.Lookup([]byte(s), -1) {
 			n, exact := slices.BinarySearch(c.begins, at)
 			if !exact {
@@ -328,18 +328,18 @@ func (c *column) find(i *indicators.Indicator, of indicators.Column) map[int]boo
 
 // Ten thousand indicators over some fifty thousand records: the hits, their counts
 // and their times are those of a plain matcher, and each record is handed over once.
-func TestHitsAreThoseOfAPlainMatcher(t *testing.T) {
-	n := records
-	if testing.Short() {
+func TestIndicatorsAreFoundAsByAPlainMatcher(t *testing.T) {
+	n := iocRecords
+	if testing.Short() || raceEnabled {
 		n /= 10
 	}
-	lake := tenant(t, n)
-	all := activities(t, open(t, lake, nil))
+	lake := iocTenant(t, n)
+	all := iocActivities(t, iocEngine(t, lake, nil))
 	set := &indicators.Set{}
-	if err := set.Read("feed", strings.NewReader(feed(all)), indicators.Options{}); err != nil {
+	if err := set.Read("feed", strings.NewReader(iocFeed(all)), indicators.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if len(set.Indicators) < wanted*9/10 {
+	if len(set.Indicators) < iocWanted*9/10 {
 		t.Fatalf("only %d indicators; refused %v", len(set.Indicators), set.Refused)
 	}
 	search, err := lookup.New(set, false)
@@ -350,7 +350,7 @@ func TestHitsAreThoseOfAPlainMatcher(t *testing.T) {
 	functions := search.Functions()
 	match := functions[0].Call
 	functions[0].Call = func(of []string) (string, error) { calls.Add(1); return match(of) }
-	e := open(t, lake, functions)
+	e := iocEngine(t, lake, functions)
 	found, err := search.Find(t.Context(), e, lookup.Request{})
 	if err != nil {
 		t.Fatal(err)
@@ -361,7 +361,7 @@ func TestHitsAreThoseOfAPlainMatcher(t *testing.T) {
 	}
 	got := map[string]result{}
 	rows, err := found.Rows(t.Context(), false)
-	for lines := jsonl(t, rows, err); lines.Scan(); {
+	for lines := iocLines(t, rows, err); lines.Scan(); {
 		var h struct {
 			Indicator, Kind, Matched string
 			Count                    int64
@@ -381,11 +381,11 @@ func TestHitsAreThoseOfAPlainMatcher(t *testing.T) {
 		t.Errorf("%d hits are told, and there are %d", found.Hits, len(got))
 	}
 
-	columns := map[indicators.Column]*column{}
+	columns := map[indicators.Column]*iocColumn{}
 	for n, a := range all {
 		for c, texts := range a.texts() {
 			if columns[c] == nil {
-				columns[c] = &column{rows: map[string][]int{}}
+				columns[c] = &iocColumn{rows: map[string][]int{}}
 			}
 			for _, text := range texts {
 				if text != "" {
@@ -400,7 +400,7 @@ func TestHitsAreThoseOfAPlainMatcher(t *testing.T) {
 	want := map[string]result{}
 	kinds := map[indicators.Kind]bool{}
 	for _, i := range set.Indicators {
-		for _, c := range modelColumns(i.Kind) {
+		for _, c := range iocModelColumns(i.Kind) {
 			var r result
 			for n := range columns[c].find(i, c) {
 				at := all[n].At
