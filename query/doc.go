@@ -16,7 +16,8 @@
 //  2. furnish.go   the tables it sees, as views over files without rows
 //     (views.go): activities, revisions, quarantine, runs, coverage;
 //     cloudappevents.go has activities under Defender's names, asof.go makes
-//     them those of an earlier time, ipin.go brings ip_in
+//     them those of an earlier time, ipin.go brings ip_in, textfunction.go
+//     functions of the caller's
 //  3. files.go     which of the lake's files it can need, below
 //  4. instance.go  the doors are locked: only these files, no extension, no
 //     setting may change

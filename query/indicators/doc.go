@@ -13,7 +13,7 @@
 //	               -> a text and what its source calls it -> value.go: kind and value
 //	               -> Set.add (set.go): duplicates together
 //	a row          -> texts.go: the hosts, addresses, names and hashes that its texts hold
-//	               -> matcher.go: looked up in tables; text.go: found in running text
+//	               -> matcher.go: looked up in tables; finder.go: found in running text
 //
 // # What must hold
 //
