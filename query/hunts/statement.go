@@ -15,12 +15,9 @@ import (
 // mostCited is how many activities a finding names.
 const mostCited = 100
 
-// column is the expression of a needed column over activities, and its name.
+// column is the expression of a text of the record over activities, and its name.
 func column(need string) string {
-	if path, ok := strings.CutPrefix(need, "raw."); ok {
-		return "raw_text(raw, '$.rawDataJson." + path + "') AS " + quoted(need)
-	}
-	return quoted(need)
+	return "raw_text(raw, '$.rawDataJson." + strings.TrimPrefix(need, "raw.") + "') AS " + quoted(need)
 }
 
 func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
@@ -36,54 +33,61 @@ var theLake = source{table: "activities"}
 
 // events is a SELECT of the needed columns of a stretch of time.
 func (s source) events(needs []string, since, until time.Time, condition string) string {
+	where := fmt.Sprintf("timestamp >= %s AND timestamp < %s", query.Moment(since), query.Moment(until))
+	if condition != "" {
+		where += " AND " + condition
+	}
+	if !s.staged {
+		return taken(needs, where)
+	}
 	fields := make([]string, len(needs))
 	for i, need := range needs {
-		if fields[i] = column(need); s.staged {
-			fields[i] = quoted(need)
-		}
+		fields[i] = quoted(need)
 	}
-	sql := "SELECT " + strings.Join(fields, ", ") + " FROM " + s.table +
-		fmt.Sprintf(" WHERE timestamp >= %s AND timestamp < %s", query.Moment(since), query.Moment(until))
-	if condition != "" {
-		sql += " AND " + condition
-	}
-	return sql
+	return "SELECT " + strings.Join(fields, ", ") + " FROM " + s.table + " WHERE " + where
 }
 
-// stageStatement is the one that reads what several plans need, once. A record is
-// taken apart once for all texts in it.
-func stageStatement(plans []*Plan) string {
+// taken is a SELECT of needed columns of activities. A record is taken apart once
+// for all texts in it: each extraction by itself would parse it anew, and keep
+// memory for the largest records it met.
+func taken(needs []string, where string) string {
 	var columns, paths []string
+	for _, need := range needs {
+		if strings.HasPrefix(need, "raw.") {
+			paths = append(paths, need)
+		} else {
+			columns = append(columns, quoted(need))
+		}
+	}
+	switch len(paths) {
+	case 0:
+		return "SELECT " + strings.Join(columns, ", ") + " FROM activities WHERE " + where
+	case 1:
+		return "SELECT " + strings.Join(append(columns, column(paths[0])), ", ") + " FROM activities WHERE " + where
+	}
+	inner := slices.Clone(columns)
+	var texts []string
+	for i, p := range paths {
+		texts = append(texts, string(query.Text("$.rawDataJson."+strings.TrimPrefix(p, "raw."))))
+		columns = append(columns, fmt.Sprintf("texts[%d] AS %s", i+1, quoted(p)))
+	}
+	return "SELECT " + strings.Join(columns, ", ") + " FROM (SELECT " +
+		strings.Join(append(inner, "json_extract_string(raw, ["+strings.Join(texts, ", ")+"]) AS texts"), ", ") + " FROM activities WHERE " + where + ")"
+}
+
+// stageStatement is the one that reads what several plans need, once.
+func stageStatement(plans []*Plan) string {
+	var needs []string
 	since, until := plans[0].from(), plans[0].Until
 	for _, p := range plans {
 		since, until = earlier(since, p.from()), later(until, p.Until)
 		for _, need := range p.needs() {
-			list := &columns
-			if strings.HasPrefix(need, "raw.") {
-				list = &paths
-			}
-			if !slices.Contains(*list, need) {
-				*list = append(*list, need)
+			if !slices.Contains(needs, need) {
+				needs = append(needs, need)
 			}
 		}
 	}
-	fields := make([]string, 0, len(columns)+len(paths))
-	for _, c := range columns {
-		fields = append(fields, quoted(c))
-	}
-	from := "activities"
-	if len(paths) > 0 {
-		inner := slices.Clone(fields)
-		var texts []string
-		for i, p := range paths {
-			texts = append(texts, string(query.Text("$.rawDataJson."+strings.TrimPrefix(p, "raw."))))
-			fields = append(fields, fmt.Sprintf("texts[%d] AS %s", i+1, quoted(p)))
-		}
-		from = "(SELECT " + strings.Join(append(inner, "json_extract_string(raw, ["+strings.Join(texts, ", ")+"]) AS texts"), ", ") +
-			fmt.Sprintf(" FROM activities WHERE timestamp >= %s AND timestamp < %s)", query.Moment(since), query.Moment(until))
-		return "SELECT " + strings.Join(fields, ", ") + " FROM " + from
-	}
-	return "SELECT " + strings.Join(fields, ", ") + " FROM " + from + fmt.Sprintf(" WHERE timestamp >= %s AND timestamp < %s", query.Moment(since), query.Moment(until))
+	return taken(needs, fmt.Sprintf("timestamp >= %s AND timestamp < %s", query.Moment(since), query.Moment(until)))
 }
 
 func earlier(a, b time.Time) time.Time {
