@@ -194,8 +194,16 @@ func (p Program) writeFiles(s *Simulator, stdout io.Writer) error {
 }
 
 // replaceFile writes a file beside its name and renames it, so that a script
-// that waits for the name never reads half of it.
+// that waits for the name never reads half of it. What is there and no file, as
+// /dev/null is, is written to: a file in its place would be the end of it.
 func replaceFile(name string, write func(io.Writer) error) error {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			return fmt.Errorf("write %q: %w", name, err)
+		}
+		return errors.Join(write(f), f.Close())
+	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".mdcasim-*")
 	if err != nil {
 		return fmt.Errorf("write %q: %w", name, err)

@@ -105,8 +105,10 @@ func (a Allowlist) Condition() string {
 	one(a.Users, strings.ToLower, "lower(user_name)")
 	one(a.Apps, strings.ToLower, "lower(app_name)", "app_id::VARCHAR")
 	one(a.Countries, strings.ToUpper, "upper(country)")
-	if len(a.IPs) > 0 {
-		all = append(all, "NOT coalesce(ip_in(ip, "+string(query.List(a.IPs))+"), false)")
+	// One by one: of a list the driver binds nothing, and looks for a context in
+	// several threads at once.
+	for _, r := range a.IPs {
+		all = append(all, "NOT coalesce(ip_in(ip, "+string(query.Text(r))+"), false)")
 	}
 	return strings.Join(all, " AND ")
 }
