@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"mdcalake/ingest/simulator"
 )
@@ -33,7 +34,9 @@ func TestAPipeIsWrittenToAndStaysOne(t *testing.T) {
 		}
 		read <- text
 	}()
-	p := simulator.Program{Options: simulator.Options{Count: 20}, NDJSONFile: name, WriteOnly: true}
+	end := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	o := simulator.Options{Count: 20, End: end, Clock: func() time.Time { return end.AddDate(0, 1, 0) }} // all is saved
+	p := simulator.Program{Options: o, NDJSONFile: name, WriteOnly: true}
 	if err := p.Run(t.Context(), io.Discard, io.Discard); err != nil {
 		t.Fatal(err)
 	}
