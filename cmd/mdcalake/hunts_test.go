@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	huntsRecords = flag.Int("hunts.records", 40_000, "how many ordinary records the tenant of a seed has")
+	huntsRecords = flag.Int("hunts.records", 25_000, "how many ordinary records the tenant of a seed has")
 	huntsSeeds   = flag.Int("hunts.seeds", 1, "how many seeds of each kind")
 	huntsResult  = flag.String("hunts.result", "", "write the table to this file")
 )
