@@ -75,7 +75,7 @@ questions:
 ## hunts: recall and precision of each hunt over five tuning seeds and five test seeds; the result is kept
 hunts:
 	mkdir -p testdata/results
-	$(GO) test ./cmd/mdcalake -run TestHuntsFindTheStories -timeout 2h -v -hunts.seeds=5 -hunts.records=100000 -hunts.result=$(CURDIR)/testdata/results/hunts.md
+	$(GO) test ./cmd/mdcalake/huntcases -run TestHuntsFindTheStories -timeout 2h -v -hunts.seeds=5 -hunts.records=100000 -hunts.result=$(CURDIR)/testdata/results/hunts.md
 
 ## timeline-memory: the story of a user with a million events within 1 GiB
 timeline-memory:

@@ -1,5 +1,7 @@
-// Package huntcases holds every hunt against its cases. It has a room of its own
-// above both wings: the events go in through ingest, and the hunts are of query.
+// Package huntcases holds every hunt against its cases, and against the simulator's
+// stories. It has a room of its own above both wings: the events go in through
+// ingest, and the hunts are of query. And a process of its own: one that has grown
+// hands its size down to those that it starts, whose memory is measured elsewhere.
 package huntcases
 
 import (

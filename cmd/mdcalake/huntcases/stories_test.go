@@ -1,4 +1,4 @@
-package main
+package huntcases
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -72,7 +73,7 @@ func TestHuntsFindTheStories(t *testing.T) {
 		return
 	}
 	head := fmt.Sprintf("# The hunts, where it is known what happened\n\nMade by `make hunts` on %s, at commit %s, on %s/%s with %d cores and %s of memory. Tenants of 150 days by seed, %d\n"+
-		"ordinary records each beside the stories and the honest noise; hunted in the last 50 days, with the allow-list of the honest tenant, at the hunts' defaults. Nothing was tuned by the test seeds. A finding is true if it cites an activity of a\nstory; 'false a day' are the others.\n\n", time.Now().UTC().Format(time.DateOnly), commitOf(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), memoryOf(), *huntsRecords)
+		"ordinary records each beside the stories and the honest noise; hunted in the last 50 days, with the allow-list of the honest tenant, at the hunts' defaults. Nothing was tuned by the test seeds. A finding is true if it cites an activity of a\nstory; 'false a day' are the others.\n\n", time.Now().UTC().Format(time.DateOnly), commitOf(t), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), memoryOf(), *huntsRecords)
 	if err := os.WriteFile(*huntsResult, []byte(head+text.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +114,7 @@ func huntSeed(t *testing.T, seed uint64) []hunts.Score {
 		t.Fatal(err)
 	}
 	defer lake.Close()
-	e, err := query.Open(t.Context(), query.Options{Snapshot: lake.Snapshot(), TempDir: t.TempDir(), MemoryLimit: huntMemory})
+	e, err := query.Open(t.Context(), query.Options{Snapshot: lake.Snapshot(), TempDir: t.TempDir(), MemoryLimit: "512MiB"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,4 +154,24 @@ func huntSeed(t *testing.T, seed uint64) []hunts.Score {
 		t.Fatal(err)
 	}
 	return scores
+}
+
+// commitOf is the source's commit.
+func commitOf(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// memoryOf is the machine's memory, where the system tells.
+func memoryOf() string {
+	text, _ := os.ReadFile("/proc/meminfo")
+	var kilobytes float64
+	if _, err := fmt.Sscanf(string(text), "MemTotal: %f kB", &kilobytes); err != nil {
+		return "an unknown amount"
+	}
+	return fmt.Sprintf("%.1f GB", kilobytes*1024/1e9)
 }
