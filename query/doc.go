@@ -27,6 +27,9 @@
 //  6. format.go    written: table, box, csv, tsv, json, jsonl, markdown, line,
 //     parquet or arrow, a file each
 //
+// A statement's answer can also be kept as a table for those behind it (stage.go),
+// or be read by a program row by row (each.go).
+//
 // Each of the guard's layers has holes that another one closes; none may go
 // (guard_test.go has the list).
 //

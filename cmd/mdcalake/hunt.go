@@ -114,9 +114,9 @@ func runHunt(ctx *cli.Context, c console) error {
 
 // huntsOf are those of the program and the person's own.
 func huntsOf(ctx *cli.Context) ([]*hunts.Hunt, error) {
-	all := hunts.Catalog()
-	if !ctx.IsSet("hunts") {
-		return all, nil
+	all, err := hunts.Catalog()
+	if err != nil || !ctx.IsSet("hunts") {
+		return all, err
 	}
 	own, err := hunts.Load(ctx.String("hunts"))
 	if err != nil {

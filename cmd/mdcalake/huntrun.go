@@ -71,19 +71,8 @@ func huntRun(ctx *cli.Context, c console, all []*hunts.Hunt, names []string) (er
 		return err
 	}
 	defer rows.Close()
-	w := out.writer(ctx.Context)
-	written, err := query.Write(ctx.Context, w, format, rows, query.WriteOptions{
-		RawCSV: ctx.Bool("raw-csv"), Width: out.width, Terminal: out.terminal,
-		Color: out.terminal && !ctx.Bool("no-color") && c.getenv("NO_COLOR") == "" && !dumb(c.getenv),
-	})
-	if err != nil {
-		return out.quietly(err)
-	}
-	if err := out.keep(); err != nil {
+	if err := writeWhole(ctx, c, out, format, rows); err != nil {
 		return err
-	}
-	if written.Neutralised > 0 {
-		fmt.Fprintf(c.err, "%s would have run in a spreadsheet and got a ' in front; --raw-csv leaves them\n", things(written.Neutralised, "cell", "cells"))
 	}
 	counts, err := found.BySeverity(ctx.Context)
 	if err != nil {
@@ -268,6 +257,11 @@ func (r huntReport) begin(plans []*hunts.Plan) {
 		switch {
 		case p.Refused != "":
 			text = "did not run: " + p.Refused
+		case !p.Baseline.Whole() && p.Hunt.OptionalBaseline:
+			text = fmt.Sprintf("baseline %s (%s): compares with that part", p.Baseline, p.Baseline.Why)
+			if p.Baseline.Covered == 0 {
+				text = fmt.Sprintf("no baseline that is enough (%s): runs without saying what is new", p.Baseline.Why)
+			}
 		case !p.Baseline.Whole():
 			text = fmt.Sprintf("baseline %s (%s): a step less severe", p.Baseline, p.Baseline.Why)
 		default:

@@ -306,19 +306,8 @@ func lookFor(ctx *cli.Context, c console, set *indicators.Set, o iocOptions) (er
 		return err
 	}
 	defer rows.Close()
-	w := out.writer(ctx.Context)
-	written, err := query.Write(ctx.Context, w, o.format, rows, query.WriteOptions{
-		RawCSV: ctx.Bool("raw-csv"), Width: out.width, Terminal: out.terminal,
-		Color: out.terminal && !ctx.Bool("no-color") && c.getenv("NO_COLOR") == "" && !dumb(c.getenv),
-	})
-	if err != nil {
-		return out.quietly(err)
-	}
-	if err := out.keep(); err != nil {
+	if err := writeWhole(ctx, c, out, o.format, rows); err != nil {
 		return err
-	}
-	if written.Neutralised > 0 {
-		fmt.Fprintf(c.err, "%s would have run in a spreadsheet and got a ' in front; --raw-csv leaves them\n", things(written.Neutralised, "cell", "cells"))
 	}
 	since, until := o.selection.Since, o.selection.Until
 	first, last := engine.Span()

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -66,23 +64,11 @@ func readLags(ctx context.Context, dir string, now time.Time) (lags []serviceLag
 		return nil, err
 	}
 	defer engine.Close()
-	rows, err := engine.Query(ctx, fmt.Sprintf(lagsSQL, now.Add(-lagsReach).UTC().Format(time.DateOnly)))
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out bytes.Buffer
-	if _, err := query.Write(ctx, &out, query.JSONL, rows, query.WriteOptions{}); err != nil {
-		return nil, err
-	}
-	for line := range bytes.Lines(out.Bytes()) {
-		var l serviceLags
-		if err := json.Unmarshal(line, &l); err != nil {
-			return nil, fmt.Errorf("read lags: %w", err)
-		}
+	err = query.Each(ctx, engine, fmt.Sprintf(lagsSQL, now.Add(-lagsReach).UTC().Format(time.DateOnly)), func(l serviceLags) error {
 		lags = append(lags, l)
-	}
-	return lags, nil
+		return nil
+	})
+	return lags, err
 }
 
 // shownLags is how many services people are shown; JSON has all.

@@ -120,7 +120,9 @@ func runPrompt(ctx context.Context, c console, o promptOptions) (err error) {
 		err = errors.Join(err, p.engine.Close(), p.lake.Close())
 	}()
 	boundAnswer()
-	p.shell.Hunts = readyQuestions(p.engine, c.now())
+	if p.shell.Hunts, err = readyQuestions(p.engine, c.now()); err != nil {
+		return err
+	}
 	if o.out != "" {
 		if err := p.setOutput(o.out); err != nil {
 			return err

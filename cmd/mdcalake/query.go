@@ -242,14 +242,36 @@ type asking struct {
 
 func newAsking(ctx *cli.Context, c console, engine *query.Engine, format query.Format, out *output) *asking {
 	a := &asking{c: c, engine: engine, format: format, out: out, explain: ctx.Bool("explain"), timing: ctx.Bool("timing"), covered: coverageNote{c: c}}
-	a.options = query.WriteOptions{
-		MaxRows: ctx.Int64("max-rows"), NoHeader: ctx.Bool("no-header"), RawCSV: ctx.Bool("raw-csv"),
-		Width: out.width, Terminal: out.terminal, Color: out.terminal && !ctx.Bool("no-color") && c.getenv("NO_COLOR") == "" && !dumb(c.getenv),
-	}
+	a.options = writeOptions(ctx, c, out)
 	if out.terminal && format.Drawn() && !ctx.IsSet("max-rows") {
 		a.options.MaxRows = shownRows
 	}
 	return a
+}
+
+// writeOptions are what the flags and the output say of an answer's form.
+func writeOptions(ctx *cli.Context, c console, out *output) query.WriteOptions {
+	return query.WriteOptions{
+		MaxRows: ctx.Int64("max-rows"), NoHeader: ctx.Bool("no-header"), RawCSV: ctx.Bool("raw-csv"),
+		Width: out.width, Terminal: out.terminal, Color: out.terminal && !ctx.Bool("no-color") && c.getenv("NO_COLOR") == "" && !dumb(c.getenv),
+	}
+}
+
+// writeWhole writes an answer and gives its file the name.
+func writeWhole(ctx *cli.Context, c console, out *output, format query.Format, rows *query.Rows) error {
+	written, err := query.Write(ctx.Context, out.writer(ctx.Context), format, rows, writeOptions(ctx, c, out))
+	if err != nil {
+		return out.quietly(err)
+	}
+	neutralisedNote(c, written.Neutralised)
+	return out.keep()
+}
+
+// neutralisedNote says how many cells a spreadsheet would have run.
+func neutralisedNote(c console, cells int64) {
+	if cells > 0 {
+		fmt.Fprintf(c.err, "%s would have run in a spreadsheet and got a ' in front; --raw-csv leaves them\n", things(cells, "cell", "cells"))
+	}
 }
 
 // all runs the statements and prints their answers one after the other.
@@ -294,9 +316,7 @@ func (a *asking) answer(run context.Context, sql string, w io.Writer) error {
 	if result.Shown < result.Rows && !a.format.Drawn() {
 		fmt.Fprintf(a.c.err, "%s were written: --max-rows leaves out the others\n", result.Said())
 	}
-	if result.Neutralised > 0 {
-		fmt.Fprintf(a.c.err, "%s would have run in a spreadsheet and got a ' in front; --raw-csv leaves them\n", things(result.Neutralised, "cell", "cells"))
-	}
+	neutralisedNote(a.c, result.Neutralised)
 	a.covered.tell(rows)
 	if a.timing {
 		fmt.Fprintln(a.c.err, timingText(rows.Timing(), result.Rows, time.Since(started)))

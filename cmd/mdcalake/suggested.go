@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -88,7 +86,11 @@ func runSuggested(ctx *cli.Context, c console) error {
 	case ctx.Args().Len() > 1:
 		return usage("mdcalake suggested NAME", "suggested takes one name, and %q is another", ctx.Args().Get(1))
 	case name == "":
-		for _, q := range suggested.Queries() {
+		all, err := suggested.Queries()
+		if err != nil {
+			return err
+		}
+		for _, q := range all {
 			if _, err := fmt.Fprintf(c.out, "%-26s  %s\n", q.Name, q.About); err != nil {
 				return err
 			}
@@ -136,44 +138,49 @@ func runPivot(ctx *cli.Context, c console) error {
 
 // readyQuestions are the hunts and the suggested queries, over the last days of the
 // lake, as a prompt shows them: to be read, changed and asked.
-func readyQuestions(e *query.Engine, now time.Time) []query.Hunt {
+func readyQuestions(e *query.Engine, now time.Time) ([]query.Hunt, error) {
 	since, until, err := huntWindow(e, query.Selection{}, now)
 	if err != nil {
-		return nil
+		return nil, err
+	}
+	catalog, err := hunts.Catalog()
+	if err != nil {
+		return nil, err
+	}
+	queries, err := suggested.Queries()
+	if err != nil {
+		return nil, err
 	}
 	var all []query.Hunt
-	for _, h := range hunts.Catalog() {
+	for _, h := range catalog {
 		p, err := hunts.Prepare(e, h, hunts.Request{Since: since, Until: until})
 		if err != nil {
-			continue // of defaults none fails
+			return nil, err
 		}
-		if sql, err := p.SQL(); err == nil {
-			all = append(all, query.Hunt{Name: h.Name, About: h.Title, SQL: sql})
+		sql, err := p.SQL()
+		if err != nil {
+			return nil, err
 		}
+		all = append(all, query.Hunt{Name: h.Name, About: h.Title, SQL: sql})
 	}
-	for _, q := range suggested.Queries() {
-		if sql, err := query.Fill(q.SQL, map[string]query.Literal{"since": query.Moment(since), "until": query.Moment(until)}); err == nil {
-			all = append(all, query.Hunt{Name: q.Name, About: q.About, SQL: sql + ";"})
+	for _, q := range queries {
+		sql, err := query.Fill(q.SQL, map[string]query.Literal{"since": query.Moment(since), "until": query.Moment(until)})
+		if err != nil {
+			return nil, err
 		}
+		all = append(all, query.Hunt{Name: q.Name, About: q.About, SQL: sql + ";"})
 	}
-	return all
+	return all, nil
 }
 
 // activityRow reads the row that a pivot begins from.
 func activityRow(ctx *cli.Context, e *query.Engine, id string) (r suggested.Row, err error) {
-	rows, err := e.Query(ctx.Context, suggested.RowSQL(id))
-	if err != nil {
-		return r, err
+	found := false
+	err = query.Each(ctx.Context, e, suggested.RowSQL(id), func(row suggested.Row) error { r, found = row, true; return nil })
+	if err == nil && !found {
+		err = &usageError{err: fmt.Errorf("the lake has no activity %q", id), hint: "ids are compared exactly; a finding or an answer has them in activity_id"}
 	}
-	defer rows.Close()
-	var line bytes.Buffer
-	if _, err := query.Write(ctx.Context, &line, query.JSONL, rows, query.WriteOptions{}); err != nil {
-		return r, err
-	}
-	if line.Len() == 0 {
-		return r, &usageError{err: fmt.Errorf("the lake has no activity %q", id), hint: "ids are compared exactly; a finding or an answer has them in activity_id"}
-	}
-	return r, json.NewDecoder(&line).Decode(&r)
+	return r, err
 }
 
 // answerOne makes a statement from what the flags select, and answers it as query

@@ -1,9 +1,7 @@
 package hunts
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -98,7 +96,6 @@ func Prepare(e *query.Engine, h *Hunt, r Request) (*Plan, error) {
 type Outcome struct {
 	Plan     *Plan
 	Findings int64
-	Took     time.Duration
 	// Missing are the columns that it needs and no activity of the window has.
 	Missing []string
 	Err     error // of the hunt itself; the others ran all the same
@@ -138,7 +135,6 @@ func Run(ctx context.Context, e *query.Engine, plans []*Plan, told func(*Plan)) 
 	}
 	for n, p := range ready {
 		told(p)
-		began := time.Now()
 		o := Outcome{Plan: p}
 		table := fmt.Sprintf("hunt_findings_%d_%d", run, n)
 		sql, err := p.statement(from)
@@ -165,7 +161,6 @@ func Run(ctx context.Context, e *query.Engine, plans []*Plan, told func(*Plan)) 
 				o.Missing = append(o.Missing, need)
 			}
 		}
-		o.Took = time.Since(began)
 		f.Outcomes = append(f.Outcomes, o)
 	}
 	return f, nil
@@ -182,19 +177,12 @@ func emptyColumns(ctx context.Context, e *query.Engine, from source, plans []*Pl
 			}
 		}
 	}
+	var numbers map[string]int64
 	// All of them have the same window.
-	rows, err := e.Query(ctx, "SELECT count(*) AS n, "+strings.Join(counts, ", ")+" FROM ("+from.events(needs, plans[0].Since, plans[0].Until, "")+")")
+	err := query.Each(ctx, e, "SELECT count(*) AS n, "+strings.Join(counts, ", ")+" FROM ("+from.events(needs, plans[0].Since, plans[0].Until, "")+")",
+		func(of map[string]int64) error { numbers = of; return nil })
 	if err != nil {
 		return nil, fmt.Errorf("see what the events have: %w", err)
-	}
-	defer rows.Close()
-	var line bytes.Buffer
-	if _, err := query.Write(ctx, &line, query.JSONL, rows, query.WriteOptions{}); err != nil {
-		return nil, err
-	}
-	var numbers map[string]int64
-	if err := json.Unmarshal(line.Bytes(), &numbers); err != nil {
-		return nil, err
 	}
 	empty := map[string]bool{}
 	for i, need := range needs {
@@ -217,27 +205,15 @@ func (f *Findings) Rows(ctx context.Context, drawn bool) (*query.Rows, error) {
 
 // BySeverity are the numbers of findings.
 func (f *Findings) BySeverity(ctx context.Context) (map[Severity]int64, error) {
-	rows, err := f.engine.Query(ctx, "SELECT severity, count(*) AS n FROM ("+f.union()+") GROUP BY ALL")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var lines bytes.Buffer
-	if _, err := query.Write(ctx, &lines, query.JSONL, rows, query.WriteOptions{}); err != nil {
-		return nil, err
-	}
 	counts := map[Severity]int64{}
-	for d := json.NewDecoder(&lines); d.More(); {
-		var of struct {
-			Severity Severity
-			N        int64
-		}
-		if err := d.Decode(&of); err != nil {
-			return nil, err
-		}
+	err := query.Each(ctx, f.engine, "SELECT severity, count(*) AS n FROM ("+f.union()+") GROUP BY ALL", func(of struct {
+		Severity Severity
+		N        int64
+	}) error {
 		counts[of.Severity] = of.N
-	}
-	return counts, nil
+		return nil
+	})
+	return counts, err
 }
 
 // least is the condition that leaves out what is less severe.

@@ -136,19 +136,11 @@ func (f *Findings) Judge(ctx context.Context, truth []Story) ([]Score, error) {
 		return nil, err
 	}
 	defer rows.Close()
-	var lines bytes.Buffer
-	if _, err := query.Write(ctx, &lines, query.JSONL, rows, query.WriteOptions{}); err != nil {
-		return nil, err
-	}
-	for d := json.NewDecoder(&lines); d.More(); {
-		var one struct {
-			Hunt  string
-			User  string   `json:"user_name"`
-			Cites []string `json:"activity_ids"`
-		}
-		if err := d.Decode(&one); err != nil {
-			return nil, err
-		}
+	err = query.EachOf(ctx, rows, func(one struct {
+		Hunt  string
+		User  string   `json:"user_name"`
+		Cites []string `json:"activity_ids"`
+	}) error {
 		s := scores[one.Hunt]
 		s.Findings++
 		real := false
@@ -163,6 +155,10 @@ func (f *Findings) Judge(ctx context.Context, truth []Story) ([]Score, error) {
 		if real {
 			s.True++
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	var all []Score
 	for _, name := range order {

@@ -24,17 +24,17 @@ type Query struct {
 	SQL   string
 }
 
-// Queries are all of them, by name.
-var Queries = sync.OnceValue(func() []Query {
+// Queries are all of them, by name. An error is one of the program itself.
+var Queries = sync.OnceValues(func() ([]Query, error) {
 	entries, err := files.ReadDir("queries")
 	if err != nil {
-		panic(err) // they are part of the program
+		return nil, err
 	}
 	var all []Query
 	for _, e := range entries {
 		text, err := files.ReadFile("queries/" + e.Name())
 		if err != nil {
-			panic(err)
+			return nil, err
 		}
 		q := Query{Name: strings.TrimSuffix(e.Name(), ".sql")}
 		var about []string
@@ -50,12 +50,15 @@ var Queries = sync.OnceValue(func() []Query {
 		q.About, q.SQL = strings.Join(about, " "), strings.TrimRight(rest, ";\n")
 		all = append(all, q)
 	}
-	return all
+	return all, nil
 })
 
 // Find is the query of a name.
 func Find(name string) (Query, error) {
-	all := Queries()
+	all, err := Queries()
+	if err != nil {
+		return Query{}, err
+	}
 	i := slices.IndexFunc(all, func(q Query) bool { return q.Name == name })
 	if i < 0 {
 		return Query{}, fmt.Errorf("there is no suggested query %q", name)

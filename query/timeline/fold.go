@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"mdcalake/query"
 	"mdcalake/store"
 )
 
@@ -149,7 +150,7 @@ func (s *Story) tell(ctx context.Context, t teller, every bool) error {
 		}
 		return nil
 	}
-	err := read(ctx, s.engine, storyStatement(s.events, s.numbered, s.news, s.sessions, s.MaxEvents), func(e event) error {
+	err := query.Each(ctx, s.engine, storyStatement(s.events, s.numbered, s.news, s.sessions, s.MaxEvents), func(e event) error {
 		if run != nil && !every && run.first.alike(&e) {
 			run.add(e)
 			return nil

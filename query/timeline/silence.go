@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"mdcalake/query"
 	"mdcalake/store"
 )
 
@@ -54,7 +55,7 @@ func (s *Story) judgeSilences(ctx context.Context, past string) error {
 			deaf = append(deaf, h)
 		}
 	}
-	err := read(ctx, s.engine, usualStatement(s.numbered, past, s.Until, s.Gap, deaf), func(row struct {
+	err := query.Each(ctx, s.engine, usualStatement(s.numbered, past, s.Until, s.Gap, deaf), func(row struct {
 		Weeks int
 		Usual float64
 	}) error {
@@ -76,7 +77,7 @@ func (s *Story) judgeSilences(ctx context.Context, past string) error {
 		}
 	}
 	before := s.Since
-	err = read(ctx, s.engine, "SELECT epoch_us(before) AS before, epoch_us(timestamp) AS \"at\" FROM "+s.numbered+fmt.Sprintf(" WHERE before IS NULL OR epoch_us(timestamp) - epoch_us(before) > %d ORDER BY n", s.Usual.Limit.Microseconds()), func(row struct {
+	err = query.Each(ctx, s.engine, "SELECT epoch_us(before) AS before, epoch_us(timestamp) AS \"at\" FROM "+s.numbered+fmt.Sprintf(" WHERE before IS NULL OR epoch_us(timestamp) - epoch_us(before) > %d ORDER BY n", s.Usual.Limit.Microseconds()), func(row struct {
 		Before *int64
 		At     int64
 	}) error {

@@ -1,9 +1,7 @@
 package timeline
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -111,7 +109,7 @@ func (p *Plan) boundSession(ctx context.Context) (users string, err error) {
 	}
 	var first, last int64
 	var names, ids []string
-	err = read(ctx, p.engine, "SELECT "+known("user_name")+" AS name, CASE WHEN name IS NULL THEN "+known("actor_id")+" END AS id, epoch_us(min(timestamp)) AS first, epoch_us(max(timestamp)) AS last FROM activities WHERE "+where+
+	err = query.Each(ctx, p.engine, "SELECT "+known("user_name")+" AS name, CASE WHEN name IS NULL THEN "+known("actor_id")+" END AS id, epoch_us(min(timestamp)) AS first, epoch_us(max(timestamp)) AS last FROM activities WHERE "+where+
 		" GROUP BY ALL ORDER BY first, name, id", func(row struct {
 		Name, ID    *string
 		First, Last int64
@@ -156,7 +154,7 @@ func (p *Plan) boundSession(ctx context.Context) (users string, err error) {
 
 // cells are those that have more of the entity than the index finds.
 func (p *Plan) cells(ctx context.Context) (c cells, err error) {
-	err = read(ctx, p.engine, p.Entity.cellsStatement(within(p.from(), p.Until)), func(row struct {
+	err = query.Each(ctx, p.engine, p.Entity.cellsStatement(within(p.from(), p.Until)), func(row struct {
 		Date    string
 		Service int64
 	}) error {
@@ -249,7 +247,7 @@ func (p *Plan) Tell(ctx context.Context) (*Story, error) {
 			return nil, fmt.Errorf("put the activities in order: %w", err)
 		}
 	}
-	err = read(ctx, p.engine, "SELECT max(session) AS sessions, epoch_us(min(timestamp)) AS first, epoch_us(max(timestamp)) AS last FROM "+s.numbered, func(row struct{ Sessions, First, Last int64 }) error {
+	err = query.Each(ctx, p.engine, "SELECT max(session) AS sessions, epoch_us(min(timestamp)) AS first, epoch_us(max(timestamp)) AS last FROM "+s.numbered, func(row struct{ Sessions, First, Last int64 }) error {
 		s.Sessions, s.First, s.Last = row.Sessions, time.UnixMicro(row.First).UTC(), time.UnixMicro(row.Last).UTC()
 		return nil
 	})
@@ -267,7 +265,7 @@ func (s *Story) countLeftOut(ctx context.Context) error {
 	if s.Allow.Empty() {
 		return nil
 	}
-	return read(ctx, s.engine, "SELECT count(*) AS n FROM activities WHERE "+within(s.Since, s.Until)+" AND "+s.condition, func(row struct{ N int64 }) error {
+	return query.Each(ctx, s.engine, "SELECT count(*) AS n FROM activities WHERE "+within(s.Since, s.Until)+" AND "+s.condition, func(row struct{ N int64 }) error {
 		s.LeftOut = row.N - s.Events
 		return nil
 	})
@@ -291,7 +289,7 @@ func (s *Story) readPast(ctx context.Context, table string) (string, error) {
 // count makes the histogram.
 func (s *Story) count(ctx context.Context) error {
 	s.counts = map[int64]int64{}
-	return read(ctx, s.engine, "SELECT epoch_us(timestamp) // 3600000000 AS hour, count(*) AS n FROM "+s.numbered+" GROUP BY hour", func(row struct{ Hour, N int64 }) error {
+	return query.Each(ctx, s.engine, "SELECT epoch_us(timestamp) // 3600000000 AS hour, count(*) AS n FROM "+s.numbered+" GROUP BY hour", func(row struct{ Hour, N int64 }) error {
 		s.counts[row.Hour] = row.N
 		return nil
 	})
@@ -313,48 +311,4 @@ func (s *Story) Rows(ctx context.Context, timesketch bool) (*query.Rows, error) 
 		fields = timesketchFields()
 	}
 	return s.engine.Query(ctx, rowsStatement(s.events, s.numbered, s.news, s.MaxEvents, fields))
-}
-
-// read answers a statement row by row, each read into a T by the names of columns.
-func read[T any](ctx context.Context, e *query.Engine, sql string, row func(T) error) error {
-	rows, err := e.Query(ctx, sql)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	lines := &lineReader{line: func(line []byte) error {
-		var v T
-		if err := json.Unmarshal(line, &v); err != nil {
-			return err
-		}
-		return row(v)
-	}}
-	_, err = query.Write(ctx, lines, query.JSONL, rows, query.WriteOptions{})
-	return err
-}
-
-// lineReader hands on what is written to it, line by line.
-type lineReader struct {
-	rest []byte
-	line func([]byte) error
-}
-
-func (l *lineReader) Write(p []byte) (int, error) {
-	n := len(p)
-	for {
-		end := bytes.IndexByte(p, '\n')
-		if end < 0 {
-			l.rest = append(l.rest, p...)
-			return n, nil
-		}
-		line := p[:end]
-		if len(l.rest) > 0 {
-			l.rest = append(l.rest, line...)
-			line = l.rest
-		}
-		if err := l.line(line); err != nil {
-			return 0, err
-		}
-		l.rest, p = l.rest[:0], p[end+1:]
-	}
 }

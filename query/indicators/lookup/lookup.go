@@ -21,7 +21,6 @@
 package lookup
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -222,21 +221,12 @@ func (s *Search) Find(ctx context.Context, e *query.Engine, r Request) (*Found, 
 		return nil, fmt.Errorf("look for indicators: %w", err)
 	}
 	f.Hits = stage.Rows
-	rows, err := e.Query(ctx, "SELECT DISTINCT i FROM "+f.table)
+	err = query.Each(ctx, e, "SELECT DISTINCT i FROM "+f.table, func(of struct{ I int }) error {
+		f.Matched[s.set.Indicators[of.I].Kind]++
+		return nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	defer rows.Close()
-	var lines bytes.Buffer
-	if _, err := query.Write(ctx, &lines, query.JSONL, rows, query.WriteOptions{}); err != nil {
-		return nil, err
-	}
-	for d := json.NewDecoder(&lines); d.More(); {
-		var of struct{ I int }
-		if err := d.Decode(&of); err != nil {
-			return nil, err
-		}
-		f.Matched[s.set.Indicators[of.I].Kind]++
 	}
 	return f, nil
 }
