@@ -9,6 +9,7 @@
 //
 //	layout.go      the leaves of a schema, and how each is encoded
 //	leaf.go        a leaf's values and levels as they come, and its pages
+//	aside.go       a page that is compressed while the next one fills
 //	dictionary.go  the distinct values of a leaf
 //	hybrid.go      levels and dictionary indices: runs and packed bits
 //	delta.go       DELTA_BINARY_PACKED, for times and counters

@@ -2,7 +2,7 @@ package parquetfile
 
 // Limits are those of a writer, small so that a few rows meet all of them.
 type Limits struct {
-	PageEntries, DictionaryPage, DictionaryBytes, SampleValues, Page, Kept int
+	PageEntries, DictionaryPage, DictionaryBytes, SampleValues, Page, Aside, Kept int
 }
 
 // SetLimits gives a writer other limits; zero leaves one as it is.
@@ -17,5 +17,6 @@ func (w *Writer) SetLimits(l Limits) {
 	set(&w.limits.dictionaryBytes, l.DictionaryBytes)
 	set(&w.limits.sampleValues, l.SampleValues)
 	set(&w.limits.page, l.Page)
+	set(&w.limits.aside, l.Aside)
 	set(&w.limits.kept, l.Kept)
 }

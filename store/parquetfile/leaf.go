@@ -32,6 +32,8 @@ type limits struct {
 	sampleValues int
 	// page is the largest page that its header can tell of.
 	page int
+	// aside: smaller pages are not compressed aside, it would not pay.
+	aside int
 	// kept is what a buffer may keep for the next file: one giant record is not to
 	// be paid for in all of them.
 	kept int
@@ -39,7 +41,7 @@ type limits struct {
 
 var usualLimits = limits{
 	pageEntries: 1 << 17, dictionaryPage: 8 << 20, dictionaryBytes: 1 << 20, sampleValues: 512,
-	page: math.MaxInt32, kept: 32 << 20,
+	page: math.MaxInt32, aside: 64 << 10, kept: 32 << 20,
 }
 
 // Leaf takes the values of one leaf column. An entry is a value or a NULL, at a
@@ -64,6 +66,7 @@ type Leaf struct {
 	nulls        int64
 	bounds       bounds
 	pages        []byte
+	aside        aside
 	chunk        chunk
 }
 
@@ -194,7 +197,8 @@ func (l *Leaf) flush(last bool) {
 		l.giveUp()
 	}
 	body := l.plain
-	if l.spec.maxDef > 0 || l.spec.maxRep > 0 || l.inDictionary || l.spec.kind == parquet.Types.Boolean || l.spec.Encoding == Delta {
+	asItIs := l.spec.maxDef == 0 && l.spec.maxRep == 0 && !l.inDictionary && l.spec.kind != parquet.Types.Boolean && l.spec.Encoding != Delta
+	if !asItIs {
 		body = l.w.body[:0]
 		body = appendLevels(body, l.rep, l.spec.repBits)
 		body = appendLevels(body, l.def, l.spec.defBits)
@@ -217,7 +221,13 @@ func (l *Leaf) flush(last bool) {
 		size += l.dict.bytes(plainWidth(l.spec.kind))
 	}
 	l.chooseCodec(size, last)
-	l.pages = l.w.appendPage(l.pages, &l.chunk, pageHeader{values: int32(l.entries), encoding: encoding}, body)
+	h := pageHeader{values: int32(l.entries), encoding: encoding}
+	l.appendAside()
+	if !last && asItIs && len(body) >= l.w.limits.aside && l.chunk.codec == codecZstd {
+		l.plain = l.aside.begin(l.w.zstd, h, l.plain)
+	} else {
+		l.pages = l.w.appendPage(l.pages, &l.chunk, h, body)
+	}
 	l.chunk.entries += int64(l.entries)
 	if l.spec.maxRep > 0 {
 		l.rows += int64(bytes.Count(l.rep, []byte{0}))
@@ -287,6 +297,7 @@ func appendBits(dst, values []byte) []byte {
 // end ends the chunk: its pages, the dictionary's in front, go to the file.
 func (l *Leaf) end() error {
 	l.flush(true)
+	l.appendAside()
 	c := &l.chunk
 	if l.rows != l.w.groupRows {
 		return fmt.Errorf("column %s: it has entries for %d rows, the row group has %d", strings.Join(l.spec.path, "."), l.rows, l.w.groupRows)

@@ -26,6 +26,7 @@ func TestFilesReadBackAsWritten(t *testing.T) {
 			DictionaryPage:  rapid.SampledFrom([]int{0, 1, 100, 2000}).Draw(rt, "dictionary page"),
 			DictionaryBytes: rapid.SampledFrom([]int{0, 1, 60, 600}).Draw(rt, "dictionary"),
 			SampleValues:    rapid.SampledFrom([]int{0, 2, 20}).Draw(rt, "sample"),
+			Aside:           rapid.SampledFrom([]int{0, 1}).Draw(rt, "aside"),
 			Kept:            rapid.SampledFrom([]int{0, 1, 1000}).Draw(rt, "kept"),
 		}
 		newWriter := func() *parquetfile.Writer {

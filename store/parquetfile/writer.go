@@ -78,9 +78,12 @@ func (w *Writer) forgetGiants() {
 	forget(&w.thrift.b, most)
 	for i := range w.Leaves {
 		l := &w.Leaves[i]
+		l.aside.wait() // of a file that was given up
 		forget(&l.rep, most)
 		forget(&l.def, most)
 		forget(&l.plain, most)
+		forget(&l.aside.body, most)
+		forget(&l.aside.packed, most)
 		forget(&l.deltas, most)
 		forget(&l.pages, most)
 		forget(&l.bounds.leastB, most)
@@ -188,6 +191,11 @@ func (w *Writer) appendPage(dst []byte, c *chunk, h pageHeader, body []byte) []b
 		w.packed = w.zstd.EncodeAll(body, w.packed[:0])
 		packed = w.packed
 	}
+	return w.appendPacked(dst, c, h, body, packed)
+}
+
+// appendPacked appends a page that is in the codec of its chunk.
+func (w *Writer) appendPacked(dst []byte, c *chunk, h pageHeader, body, packed []byte) []byte {
 	if n := max(len(body), len(packed)); n > w.limits.page {
 		w.fail(fmt.Errorf("a row needs a page of %d bytes, Parquet has %d at most", n, w.limits.page))
 	}

@@ -74,6 +74,7 @@ func TestAnErrorOfTheSinkComesOut(t *testing.T) {
 	}
 	for _, once := range []bool{false, true} {
 		w := writerFor(t, columns, 300)
+		w.SetLimits(parquetfile.Limits{Aside: 1}) // pages are compressed aside, which no byte tells
 		failures := 0
 		for ; ; failures++ {
 			sink := &failing{to: io.Discard, left: failures, once: once}
@@ -186,7 +187,7 @@ func TestAPageThatIsTooLargeIsRefused(t *testing.T) {
 	for size, fits := range map[int]bool{996: true, 997: false} { // 4 bytes are its length
 		for _, rows := range []int{1, 2} { // the last page, or one before
 			w := writerFor(t, columns, 300)
-			w.SetLimits(parquetfile.Limits{Page: 1000})
+			w.SetLimits(parquetfile.Limits{Page: 1000, Aside: 1})
 			want := table{groups: [][][]entry{{texts(rows, func(int) string { return strings.Repeat("x", size) })}}, rows: []int{rows}}
 			err := want.write(w, columns, io.Discard)
 			if fits && err != nil || !fits && (err == nil || !strings.Contains(err.Error(), "1001 bytes")) {
