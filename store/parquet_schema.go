@@ -36,7 +36,7 @@ type fileKind struct {
 	fields  []field  // of each column
 	first   []int    // of each column, its first leaf
 	layout  *parquetfile.Layout
-	writers map[parquetfile.Form]*sync.Pool // of *parquetfile.Writer
+	writers map[parquetfile.Form]chan *parquetfile.Writer // that stand ready
 }
 
 // fileKinds are those that were asked for: a few.
@@ -67,7 +67,9 @@ func newFileKind(columns []Column, withKeys bool) (*fileKind, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &fileKind{columns: kept, writers: map[parquetfile.Form]*sync.Pool{quick: {}, dense: {}}}
+	k := &fileKind{columns: kept, writers: map[parquetfile.Form]chan *parquetfile.Writer{
+		quick: make(chan *parquetfile.Writer, openWriters), dense: make(chan *parquetfile.Writer, openWriters),
+	}}
 	types := map[string]Type{}
 	leaves := 0
 	for _, c := range kept {
@@ -103,13 +105,22 @@ func columnOptions(name string, t Type) parquetfile.Options {
 // writer is one that stands ready, or a new one. It is given back when its file
 // is whole; after an error it is not.
 func (k *fileKind) writer(f parquetfile.Form) (*parquetfile.Writer, error) {
-	if w, ok := k.writers[f].Get().(*parquetfile.Writer); ok {
+	select {
+	case w := <-k.writers[f]:
 		return w, nil
+	default:
+		return parquetfile.NewWriter(k.layout, f)
 	}
-	return parquetfile.NewWriter(k.layout, f)
 }
 
-func (k *fileKind) giveBack(f parquetfile.Form, w *parquetfile.Writer) { k.writers[f].Put(w) }
+// giveBack keeps as many as are used at once. (A sync.Pool forgets them, or has
+// them ready for another core only, and then a file costs 10 MB more.)
+func (k *fileKind) giveBack(f parquetfile.Form, w *parquetfile.Writer) {
+	select {
+	case k.writers[f] <- w:
+	default:
+	}
+}
 
 // fileSchema is the Parquet schema of a file with these columns. withKeys says
 // whether the keys of the path are columns as well.
