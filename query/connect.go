@@ -107,7 +107,9 @@ func (c Connection) writeHead(b *bufio.Writer) {
 		b.WriteString("--\n-- The paths are relative: start DuckDB where they begin.\n")
 	}
 	b.WriteString("\nSET TimeZone = 'UTC';\n")
-	b.WriteString(orReplace(createMacros) + ";\n")
+	for _, m := range macros {
+		b.WriteString(orReplace(m) + ";\n")
+	}
 }
 
 // orReplace lets a statement that creates run again.

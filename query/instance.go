@@ -86,7 +86,7 @@ func openInstance(ctx context.Context, l limits) (*instance, error) {
 			return fail(err)
 		}
 	}
-	if err := in.exec(ctx, createShields+createMacros); err != nil {
+	if err := in.exec(ctx, createShields+strings.Join(macros, ";\n")); err != nil {
 		return fail(err)
 	}
 	if err := registerFunctions(in); err != nil {

@@ -167,10 +167,14 @@ func (t *lakeTable) source() string {
 	return "read_parquet(getvariable(" + quoteString(t.variable()) + "), hive_partitioning = false)"
 }
 
-// createMacros are the helpers of our own in SQL. raw_text is ->> as a
-// function: the operator binds weaker than AND and =, and so means something
-// else in most places where people write it.
-const createMacros = `CREATE MACRO raw_text(raw, path) AS json_extract_string(raw, path)`
+// macros are the helpers of our own in SQL, a CREATE MACRO each. raw_text is ->> as
+// a function: the operator binds weaker than AND and =, and so means something else
+// in most places where people write it. counted is a number with its noun, for
+// sentences: 1 file, 2 files.
+var macros = []string{
+	`CREATE MACRO raw_text(raw, path) AS json_extract_string(raw, path)`,
+	`CREATE MACRO counted(n, one, many) AS format('{} {}', n, CASE n WHEN 1 THEN one ELSE many END)`,
+}
 
 // writeTemplate writes a Parquet file with the table's columns and no rows:
 // what an empty table reads. date and service are ordinary columns in it, so

@@ -16,7 +16,7 @@ func connectCommand(c console) *cli.Command {
 		Name:  "connect",
 		Usage: "write a SQL file that opens the lake in the DuckDB command line or a notebook",
 		Description: `The file makes the tables that 'mdcalake query' has (activities, revisions,
-quarantine, runs, coverage, cloud_app_events) and raw_text(raw, '$.path') in any
+quarantine, runs, coverage, cloud_app_events) and raw_text and counted in any
 DuckDB; ip_in is mdcalake's own:
 
   mdcalake connect --out lake.sql && duckdb -init lake.sql

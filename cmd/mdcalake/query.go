@@ -31,7 +31,8 @@ Without any, on a terminal, it opens a prompt; .help says what that can do.
 Tables: activities, revisions, quarantine, runs, coverage; cloud_app_events is
 activities under the names of Defender's hunting table.
 raw_text(raw, '$.path') takes a text out of a record's JSON; ip_in(ip, '10.0.0.0/8')
-or ip_in(ip, ['10.0.0.0/8', '2001:db8::/32']) says whether an address lies in a range.
+or ip_in(ip, ['10.0.0.0/8', '2001:db8::/32']) says whether an address lies in a range;
+counted(count(*), 'file', 'files') writes 1 file, 2 files.
 
 Several statements, with ; between them, see one version of the lake; none runs
 if one of them may not. Their answers follow one another with an empty line
