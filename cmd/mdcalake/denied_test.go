@@ -111,6 +111,7 @@ func TestAccessThatIsDenied(t *testing.T) {
 		s := newStranger(t)
 		s.must(os.WriteFile(filepath.Join(s.dir, "one.jsonl"), []byte(`{"_id":"a","timestamp":1795089600000}`+"\n"), 0o644))
 		s.must(os.WriteFile(filepath.Join(s.dir, "two.jsonl"), []byte(`{"_id":"b","timestamp":1795089600000}`+"\n"), 0o644))
+		s.must(os.WriteFile(filepath.Join(s.dir, "list.txt"), []byte("203.0.113.7\n"), 0o644))
 		if _, errs, code := mdcalake(t, s.dir, nil, "import", "one.jsonl"); code != exitDone {
 			t.Fatal(errs)
 		}
@@ -121,7 +122,7 @@ func TestAccessThatIsDenied(t *testing.T) {
 		t.Parallel()
 		s, lake := make(t)
 		s.must(os.Chmod(lake, 0))
-		for _, args := range [][]string{{"query", ask}, {"verify"}, {"coverage"}, {"import", "two.jsonl"}} {
+		for _, args := range [][]string{{"query", ask}, {"hunt", "run", "--all"}, {"timeline", "--user", "lena"}, {"ioc", "list.txt", "--quiet"}, {"verify"}, {"coverage"}, {"import", "two.jsonl"}} {
 			s.refused("permission denied", args...)
 		}
 	})
@@ -172,7 +173,9 @@ func TestAccessThatIsDenied(t *testing.T) {
 			t.Errorf("verify: exit code %d, %q, %s", code, out, errs)
 		}
 		was := len(names)
-		s.refused(rel, "query", ask)
+		for _, args := range [][]string{{"query", ask}, {"hunt", "run", "anonymous-proxy"}, {"timeline", "--user", "lena"}, {"ioc", "list.txt", "--quiet"}} {
+			s.refused(rel, args...)
+		}
 		s.must(os.WriteFile(filepath.Join(s.dir, "again.jsonl"), []byte(`{"_id":"a","timestamp":1795089600000,"severity":"INFO"}`+"\n"), 0o644))
 		s.refused(rel, "import", "again.jsonl")
 		if names, _ := filepath.Glob(filepath.Join(lake, "activities", "*", "*", "*")); len(names) != was {
