@@ -34,6 +34,7 @@ var parts = []part{
 	{"scan", "the simulator's API, beside the loop of the documentation", scanFlags, (*bench).scanPart},
 	{"start", "from nothing to the answer of 'select 1'", startFlags, (*bench).startPart},
 	{"query", "twelve questions and needles in a year, beside DuckDB over files and records", queryFlags, (*bench).queryPart},
+	{"hunts", "all hunts over a year, together and one by one", huntsFlags, (*bench).huntsPart},
 	{"growth", "a lake that grows to a year; long logs and large indexes", growthFlags, (*bench).growthPart},
 }
 

@@ -29,6 +29,7 @@ type dataset struct {
 	// since and until bound what is written; "" is all of it.
 	since, until string
 	clean        bool // of a year: nothing that only we know how to treat
+	stories      bool // of a year: attacks and honest noise
 }
 
 const dataSeed = 6
@@ -43,6 +44,9 @@ func (d dataset) args() []string {
 	}
 	if d.clean {
 		args = append(args, "--clean")
+	}
+	if d.stories {
+		args = append(args, "--stories")
 	}
 	return args
 }
@@ -72,11 +76,11 @@ func dataCommand(c console) *cli.Command {
 		Name: "data",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "kind"}, &cli.IntFlag{Name: "records"}, &cli.IntFlag{Name: "days"}, &cli.IntFlag{Name: "services"},
-			&cli.StringFlag{Name: "since"}, &cli.StringFlag{Name: "until"}, &cli.BoolFlag{Name: "clean"},
+			&cli.StringFlag{Name: "since"}, &cli.StringFlag{Name: "until"}, &cli.BoolFlag{Name: "clean"}, &cli.BoolFlag{Name: "stories"},
 		},
 		Action: func(ctx *cli.Context) error {
 			d := dataset{kind: ctx.String("kind"), records: ctx.Int("records"), days: ctx.Int("days"), services: ctx.Int("services"),
-				since: ctx.String("since"), until: ctx.String("until"), clean: ctx.Bool("clean")}
+				since: ctx.String("since"), until: ctx.String("until"), clean: ctx.Bool("clean"), stories: ctx.Bool("stories")}
 			if ctx.Args().Len() == 0 {
 				w := bufio.NewWriterSize(c.out, 1<<20)
 				if err := d.write(w); err != nil {
@@ -132,7 +136,7 @@ func (d dataset) write(w io.Writer) error {
 }
 
 func (d dataset) tenant() tenant.Tenant {
-	return tenant.Tenant{Days: d.days, Services: tenant.Services[:min(d.services, len(tenant.Services))], Records: d.records, Clean: d.clean}
+	return tenant.Tenant{Days: d.days, Services: tenant.Services[:min(d.services, len(tenant.Services))], Records: d.records, Clean: d.clean, Stories: d.stories}
 }
 
 func (d dataset) simulate() (*simulator.Simulator, error) {

@@ -15,7 +15,7 @@ import (
 // targets at the top is computed whenever the file is written.
 
 // partOrder is that of the file, and of a run of all.
-var partOrder = []string{"import", "memory", "scan", "start", "query", "growth"}
+var partOrder = []string{"import", "memory", "scan", "start", "query", "hunts", "growth"}
 
 // section is what a part found.
 type section struct {

@@ -78,20 +78,37 @@ type yearAsked struct {
 	given     string // the values, as JSON
 }
 
-// make makes the lake, 30 days at a time as tenant.Portions does, or from a file.
-func (y *yearAsked) make(ctx context.Context, file string) error {
-	of := y.tenant()
-	if file != "" {
-		if _, err := y.must(ctx, y.mdcalake("import", "--quiet", "--lake", y.lake, file)); err != nil {
+// fillYear makes a lake of a year, 30 days at a time as tenant.Portions does; covered
+// declares each of them complete.
+func (b *bench) fillYear(ctx context.Context, lake string, d dataset, covered bool) error {
+	for since := d.tenant().Start(); since.Before(tenant.End); since = since.AddDate(0, 0, 30) {
+		d.since, d.until = since.Format(time.DateOnly), since.AddDate(0, 0, 30).Format(time.DateOnly)
+		var flags []string
+		if covered {
+			until := since.AddDate(0, 0, 30)
+			if until.After(tenant.End) {
+				until = tenant.End
+			}
+			flags = []string{"--covers", d.since + ".." + until.Format(time.DateOnly), "--as-of", tenant.End.AddDate(0, 0, 1).Format(time.DateOnly)}
+		}
+		if err := b.fill(ctx, lake, d, flags...); err != nil {
 			return err
 		}
 	}
-	for since := of.Start(); file == "" && since.Before(tenant.End); since = since.AddDate(0, 0, 30) {
-		d := y.dataset
-		d.since, d.until = since.Format(time.DateOnly), since.AddDate(0, 0, 30).Format(time.DateOnly)
-		if err := y.fill(ctx, y.lake, d); err != nil {
-			return err
-		}
+	return nil
+}
+
+// make makes the lake, or brings a file into it.
+func (y *yearAsked) make(ctx context.Context, file string) error {
+	of := y.tenant()
+	var err error
+	if file == "" {
+		err = y.fillYear(ctx, y.lake, y.dataset, false)
+	} else {
+		_, err = y.must(ctx, y.mdcalake("import", "--quiet", "--lake", y.lake, file))
+	}
+	if err != nil {
+		return err
 	}
 	if err := y.verify(ctx, y.lake); err != nil {
 		return err

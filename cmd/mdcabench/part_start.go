@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 )
@@ -45,10 +46,10 @@ func (b *bench) startPart(ctx *cli.Context) (section, error) {
 }
 
 // fill makes a lake of records that never lie in a file.
-func (b *bench) fill(ctx context.Context, lake string, d dataset) error {
+func (b *bench) fill(ctx context.Context, lake string, d dataset, flags ...string) error {
 	b.progress("a lake of %s records (%s) %s", count(d.records), d.kind, d.since)
 	feed := b.child(d.args()...)
-	p := b.mdcalake("import", "--quiet", "--lake", lake, "-")
+	p := b.mdcalake(slices.Concat([]string{"import", "--quiet", "--lake", lake}, flags, []string{"-"})...)
 	p.feed = &feed
 	_, err := b.must(ctx, p)
 	return err

@@ -59,6 +59,7 @@ var figures = map[string][]string{
 	"scan":   {"scan.requests", "scan.forced"},
 	"start":  {"start.ratio"},
 	"query":  {"query.day-by-date.over", "query.day-by-timestamp.speed", "query.one-user.extra", "query.text-in-raw.speed"},
+	"hunts":  {"hunts.month.speed", "hunts.year.peak"},
 	"growth": {"growth.open.30", "growth.ids.1000", "growth.ids.1000.memory"},
 }
 
@@ -74,6 +75,7 @@ func TestEveryPart(t *testing.T) {
 		"scan":   "--records 300 --pages 3 --clock-speed 300 --rounds 1",
 		"start":  "--records 200 --turns 2",
 		"query":  "--days 30 --services 4 --records 2500 --in-files 1000 --rounds 1",
+		"hunts":  "--days 130 --services 2 --records 1500 --rounds 1",
 		"growth": "--days 4 --services 3 --per-day 60 --imports 2 --marks 2,4 --commits 30 --ids 1000 --rounds 1",
 	}
 	w := newWorld(t)

@@ -37,6 +37,9 @@ type Tenant struct {
 	// Clean: no record comes again changed, and no text is broken, so that programs
 	// which know no such thing hold the same.
 	Clean bool
+	// Stories: all attacks that the simulator knows, in the last third, and honest
+	// noise.
+	Stories bool
 }
 
 // Start is where the days begin.
@@ -60,6 +63,9 @@ func (of Tenant) Simulate() (*simulator.Simulator, error) {
 	}
 	if of.Clean {
 		o.Revisions, o.BrokenText = 0, 0
+	}
+	if of.Stories {
+		o.Stories, o.Noise = []string{simulator.StoriesAll}, true
 	}
 	return simulator.New(o)
 }
