@@ -41,7 +41,7 @@ func (b *bench) queryPart(ctx *cli.Context) (section, error) {
 	if err := y.make(ctx.Context, ""); err != nil {
 		return s, err
 	}
-	s.say("Answers are the same value by value: `make questions` holds them together. Times are of whole processes, %s: ours writes a Parquet file,\n"+
+	s.say("Answers are the same value by value: `make questions` holds them together. Times are of whole processes, %s: ours writes CSV into a pipe,\n"+
 		"DuckDB is opened by the same driver, makes a view over `activities/date=*/service=*/*.parquet` and fetches all rows. *Warm* is the second time the same\n"+
 		"question is put within one process, ours through the package query as the prompt does.", b.warmth())
 	if err := y.glob(ctx.Context, &s); err != nil {
@@ -127,9 +127,8 @@ func (y *yearAsked) make(ctx context.Context, file string) error {
 
 // ours puts a question to mdcalake.
 func (y *yearAsked) ours(q querytest.Question, lake string) *contestant {
-	out := y.path("answer.parquet")
-	p := y.mdcalake(append([]string{"query", "--lake", lake, "-f", q.Path, "--out", out, "--timing"}, q.Flags(y.asked.Values)...)...)
-	return &contestant{name: "mdcalake, " + q.Name, ready: fresh(out), run: func(ctx context.Context) (cost, error) {
+	p := y.mdcalake(append([]string{"query", "--lake", lake, "-f", q.Path, "-o", "csv", "--timing"}, q.Flags(y.asked.Values)...)...)
+	return &contestant{name: "mdcalake, " + q.Name, run: func(ctx context.Context) (cost, error) {
 		k, err := p.run(ctx)
 		if err != nil {
 			return k, err
