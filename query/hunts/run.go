@@ -2,6 +2,7 @@ package hunts
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -137,11 +138,10 @@ func Run(ctx context.Context, e *query.Engine, plans []*Plan, told func(*Plan)) 
 		told(p)
 		o := Outcome{Plan: p}
 		table := fmt.Sprintf("hunt_findings_%d_%d", run, n)
-		sql, err := p.statement(from)
-		if err == nil {
-			var s query.Stage
-			s, err = e.Stage(ctx, table, sql)
-			o.Findings = s.Rows
+		var err error
+		o.Findings, err = p.find(ctx, e, from, table)
+		if tooLarge := (*query.Error)(nil); errors.As(err, &tooLarge) && tooLarge.Kind == query.OutOfMemory && !from.staged {
+			o.Findings, err = p.findInStage(ctx, e, fmt.Sprintf("hunt_events_%d_%d", run, n), table)
 		}
 		if ctx.Err() != nil {
 			return nil, err
@@ -164,6 +164,28 @@ func Run(ctx context.Context, e *query.Engine, plans []*Plan, told func(*Plan)) 
 		f.Outcomes = append(f.Outcomes, o)
 	}
 	return f, nil
+}
+
+// find puts what a plan finds into a table of the engine, and answers how many
+// findings there are.
+func (p *Plan) find(ctx context.Context, e *query.Engine, from source, table string) (int64, error) {
+	sql, err := p.statement(from)
+	if err != nil {
+		return 0, err
+	}
+	s, err := e.Stage(ctx, table, sql)
+	return s.Rows, err
+}
+
+// findInStage reads what the plan needs from the lake first. Its SQL may look at the
+// events several times, and each look takes the records apart, with memory of its
+// own; of a stage no look does. Where memory is enough, a hunt alone is faster
+// without: most take only the records apart that they are after.
+func (p *Plan) findInStage(ctx context.Context, e *query.Engine, events, table string) (int64, error) {
+	if _, err := e.Stage(ctx, events, stageStatement([]*Plan{p})); err != nil {
+		return 0, err
+	}
+	return p.find(ctx, e, source{table: events, staged: true}, table)
 }
 
 // emptyColumns are the needed columns that no activity of the window has.
