@@ -251,7 +251,7 @@ func TestCasesOfEachHunt(t *testing.T) {
 // check runs a case alone, and, if it is to, once more as one of several hunts,
 // which share what was read.
 func (c huntCase) check(t *testing.T, h *hunts.Hunt, share bool) {
-	e := c.lake(t)
+	e := c.lake(t, "256MiB")
 	request := hunts.Request{Since: c.Since, Until: c.Until, Values: map[string]map[string]string{"": c.Params}, Allow: c.Allow}
 	plan, err := hunts.Prepare(e, h, request)
 	if err != nil {
@@ -274,7 +274,7 @@ func (c huntCase) check(t *testing.T, h *hunts.Hunt, share bool) {
 	}
 }
 
-func (c huntCase) lake(t *testing.T) *query.Engine {
+func (c huntCase) lake(t *testing.T, memory string) *query.Engine {
 	t.Helper()
 	var lines []string
 	for n, ev := range c.Events {
@@ -308,7 +308,7 @@ func (c huntCase) lake(t *testing.T) *query.Engine {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { lake.Close() })
-	e, err := query.Open(t.Context(), query.Options{Snapshot: lake.Snapshot(), TempDir: t.TempDir(), MemoryLimit: "256MiB"})
+	e, err := query.Open(t.Context(), query.Options{Snapshot: lake.Snapshot(), TempDir: t.TempDir(), MemoryLimit: memory})
 	if err != nil {
 		t.Fatal(err)
 	}

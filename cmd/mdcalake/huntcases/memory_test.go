@@ -23,7 +23,7 @@ func TestAHuntThatLooksOftenFindsItsMemory(t *testing.T) {
 	}
 	e := huntCase{Since: since, Until: since.AddDate(0, 0, 1), Events: []event{{
 		At: since, Times: records, Every: hunts.Duration(time.Second), User: &user, Raw: map[string]any{"A": "a%d", "B": "b", "Many": many},
-	}}}.lake(t)
+	}}}.lake(t, "175MiB") // once takes some 130, so many looks some 250
 	h, err := hunts.Parse([]byte(`id: 00000000-0000-4000-8000-000000000001
 name: looks
 title: It looks at the events again and again
