@@ -216,7 +216,7 @@ func splitMessage(m string) (message string, candidates []string) {
 			}
 			continue
 		}
-		if strings.HasPrefix(l, "Candidate functions:") {
+		if strings.HasPrefix(l, "Candidate functions:") || strings.HasPrefix(l, "Possible solutions:") {
 			break // hintFor tells them
 		}
 		if strings.HasPrefix(l, "Candidate bindings:") || l == "" {
@@ -224,7 +224,7 @@ func splitMessage(m string) (message string, candidates []string) {
 		}
 		keep = append(keep, strings.TrimRight(l, "!."))
 	}
-	message = strings.Join(keep, "; ")
+	message = strings.ReplaceAll(strings.Join(keep, "; "), ":; ", ": ") // a list behind a colon
 	message = shortenTexts(strings.TrimRight(message, "!."))
 	if len(message) > messageWidth {
 		message = strings.ToValidUTF8(message[:messageWidth], "") + "..."

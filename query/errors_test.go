@@ -28,6 +28,7 @@ func TestErrorsSayWhere(t *testing.T) {
 		{"select count(*) from activities where service = 20893 and raw->>'$.x' = 'y1'", query.Runtime, "Could not convert string '{"},
 		{"select raw_text(raw, '$.x') = 'y1' and 1 = 'a' from activities", query.Runtime, "Could not convert string 'a' to INT32"},
 		{"select " + strings.Repeat("x", 200) + ", nope", query.Names, ""},
+		{"select counted(1, 'file')", query.Names, "Macro counted() does not support the supplied arguments. You might need to add explicit type casts; Candidate macros: counted(n, one, many)\nLINE 1: "},
 		{"select * from activities limit -1", query.Names, "LIMIT/OFFSET cannot be negative"},
 		{"", query.Syntax, "there is no statement\nHint: for example: select count(*) from activities"},
 		{"COPY runs TO 'x'", query.Refused, "COPY writes files, and a query only reads\nLINE 1: COPY runs TO 'x'\n        ^\nHint: choose where the answer goes with -o and --out"},

@@ -196,7 +196,7 @@ func TestOutOfMemory(t *testing.T) {
 	e := open(t, newLake(t, t.TempDir(), 0), func(o *query.Options) { o.MemoryLimit, o.MaxSpill = "40MB", "1MB" })
 	_, _, err := tryAnswer(t.Context(), e, query.CSV, "SELECT range, repeat('x', 100) AS x FROM range(3_000_000) ORDER BY hash(range)", query.WriteOptions{})
 	var qe *query.Error
-	if !errors.As(err, &qe) || qe.Kind != query.OutOfMemory || !strings.Contains(qe.Explain(), "--memory-limit") {
+	if !errors.As(err, &qe) || qe.Kind != query.OutOfMemory || !strings.Contains(qe.Explain(), "--memory-limit") || strings.Contains(qe.Explain(), "SET ") {
 		t.Errorf("%v", err)
 	}
 }
