@@ -16,8 +16,8 @@ func memoryFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "records", Value: 200_000, Usage: "at first"},
 		&cli.IntFlag{Name: "more", Value: 2_000_000, Usage: "then"},
-		&cli.IntFlag{Name: "cell", Value: 43_000, Usage: "of one day and service at first"},
-		&cli.IntFlag{Name: "more-cell", Value: 430_000, Usage: "then: some 2 GB"},
+		&cli.IntFlag{Name: "cell", Value: 200_000, Usage: "of one day and service at first"},
+		&cli.IntFlag{Name: "more-cell", Value: 2_000_000, Usage: "then"},
 	}
 }
 
