@@ -28,7 +28,8 @@ type Options struct {
 	// MemoryLimit is the most that DuckDB's buffers may take, such as 2GiB.
 	// Empty: 4 GiB, or what DuckDB would take by itself where that is less.
 	MemoryLimit string
-	// Threads that work on a statement; 0: as many as there are processors.
+	// Threads that work on a statement; 0: as many as there are processors, and no
+	// more than one for each 256 MiB of memory.
 	Threads int
 	// MaxSpill is the most that may lie in TempDir, such as 50GiB. Empty: nine
 	// tenths of what is free there.

@@ -171,6 +171,31 @@ func TestBindingLooksAtNoFile(t *testing.T) {
 	}
 }
 
+// A thread needs memory of its own: there are no more than it has room for, if
+// nobody says how many.
+func TestThreadsHaveRoom(t *testing.T) {
+	threads := func(l limits) (n int64) {
+		in, err := openInstance(t.Context(), l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.close()
+		if err := in.conn.QueryRowContext(t.Context(), "SELECT current_setting('threads')").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	processors := threads(limits{memory: "1TiB"})
+	for memory, most := range map[string]int64{"10MiB": 1, "511MiB": 1, "512MiB": 2, "1GiB": 4} {
+		if got, want := threads(limits{memory: memory}), min(processors, most); got != want {
+			t.Errorf("%d threads in %s, want %d", got, memory, want)
+		}
+	}
+	if got := threads(limits{memory: "64MiB", threads: 3}); got != 3 {
+		t.Errorf("%d threads, want the 3 that were asked for", got)
+	}
+}
+
 // TestAnInstanceIsStartedAhead: one is ready while the lake is opened, and one
 // more while values are given to parameters.
 func TestAnInstanceIsStartedAhead(t *testing.T) {

@@ -308,7 +308,7 @@ func (c huntCase) lake(t *testing.T, memory string) *query.Engine {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { lake.Close() })
-	e, err := query.Open(t.Context(), query.Options{Snapshot: lake.Snapshot(), TempDir: t.TempDir(), MemoryLimit: memory})
+	e, err := query.Open(t.Context(), query.Options{Snapshot: lake.Snapshot(), TempDir: t.TempDir(), MemoryLimit: memory, Threads: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
