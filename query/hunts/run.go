@@ -120,15 +120,19 @@ var runs atomic.Int64
 func Run(ctx context.Context, e *query.Engine, plans []*Plan, told func(*Plan)) (*Findings, error) {
 	f := &Findings{engine: e}
 	ready := slices.DeleteFunc(slices.Clone(plans), func(p *Plan) bool { return p.Refused != "" })
-	from, run := theLake, runs.Add(1)
-	if len(ready) > 1 {
+	from, run, alone := theLake, runs.Add(1), len(ready) == 1
+	readOnce := func() (err error) {
 		from = source{table: fmt.Sprintf("hunt_events_%d", run), staged: true}
-		if _, err := e.Stage(ctx, from.table, stageStatement(ready)); err != nil {
-			return nil, fmt.Errorf("read what the hunts need: %w", err)
+		if _, err = e.Stage(ctx, from.table, stageStatement(ready)); err != nil {
+			err = fmt.Errorf("read what the hunts need: %w", err)
 		}
+		return err
 	}
 	empty := map[string]bool{}
-	if from.staged {
+	if len(ready) > 1 {
+		if err := readOnce(); err != nil {
+			return nil, err
+		}
 		var err error
 		if empty, err = emptyColumns(ctx, e, from, ready); err != nil {
 			return nil, err
@@ -140,8 +144,13 @@ func Run(ctx context.Context, e *query.Engine, plans []*Plan, told func(*Plan)) 
 		table := fmt.Sprintf("hunt_findings_%d_%d", run, n)
 		var err error
 		o.Findings, err = p.find(ctx, e, from, table)
-		if tooLarge := (*query.Error)(nil); errors.As(err, &tooLarge) && tooLarge.Kind == query.OutOfMemory && !from.staged {
-			o.Findings, err = p.findInStage(ctx, e, fmt.Sprintf("hunt_events_%d_%d", run, n), table)
+		if alone && outOfMemory(err) {
+			// Its SQL may look at the events several times, and each look takes the records
+			// apart, with memory of its own. Where there is enough, one hunt is faster
+			// without a stage: most take only the records apart that they are after.
+			if err = readOnce(); err == nil {
+				o.Findings, err = p.find(ctx, e, from, table)
+			}
 		}
 		if ctx.Err() != nil {
 			return nil, err
@@ -151,7 +160,7 @@ func Run(ctx context.Context, e *query.Engine, plans []*Plan, told func(*Plan)) 
 		} else {
 			f.tables = append(f.tables, table)
 		}
-		if err == nil && !from.staged && o.Findings == 0 {
+		if err == nil && alone && o.Findings == 0 {
 			if empty, err = emptyColumns(ctx, e, from, ready); err != nil {
 				return nil, err
 			}
@@ -177,15 +186,9 @@ func (p *Plan) find(ctx context.Context, e *query.Engine, from source, table str
 	return s.Rows, err
 }
 
-// findInStage reads what the plan needs from the lake first. Its SQL may look at the
-// events several times, and each look takes the records apart, with memory of its
-// own; of a stage no look does. Where memory is enough, a hunt alone is faster
-// without: most take only the records apart that they are after.
-func (p *Plan) findInStage(ctx context.Context, e *query.Engine, events, table string) (int64, error) {
-	if _, err := e.Stage(ctx, events, stageStatement([]*Plan{p})); err != nil {
-		return 0, err
-	}
-	return p.find(ctx, e, source{table: events, staged: true}, table)
+func outOfMemory(err error) bool {
+	var of *query.Error
+	return errors.As(err, &of) && of.Kind == query.OutOfMemory
 }
 
 // emptyColumns are the needed columns that no activity of the window has.
