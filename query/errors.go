@@ -224,7 +224,16 @@ func splitMessage(m string) (message string, candidates []string) {
 		}
 		keep = append(keep, strings.TrimRight(l, "!."))
 	}
-	message = strings.ReplaceAll(strings.Join(keep, "; "), ":; ", ": ") // a list behind a colon
+	for i, l := range keep {
+		switch {
+		case i == 0:
+		case strings.HasSuffix(message, ":"): // a list begins
+			message += " "
+		default:
+			message += "; "
+		}
+		message += l
+	}
 	message = shortenTexts(strings.TrimRight(message, "!."))
 	if len(message) > messageWidth {
 		message = strings.ToValidUTF8(message[:messageWidth], "") + "..."
