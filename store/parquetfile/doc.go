@@ -4,7 +4,7 @@
 // Most of an import is spent here, and a general writer spends most of that on
 // making its buffers, hash tables and columns anew for each of the hundreds of
 // files that a lake gets. This one is made once for a schema and used for file
-// after file; nothing is allocated when it has grown to its size. Of the
+// after file; hardly anything is allocated when it has grown to its size. Of the
 // format it writes what the lake needs:
 //
 //	layout.go      the leaves of a schema, and how each is encoded

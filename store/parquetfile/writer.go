@@ -78,7 +78,6 @@ func (w *Writer) forgetGiants() {
 	forget(&w.thrift.b, most)
 	for i := range w.Leaves {
 		l := &w.Leaves[i]
-		l.aside.wait() // of a file that was given up
 		forget(&l.rep, most)
 		forget(&l.def, most)
 		forget(&l.plain, most)
@@ -109,6 +108,9 @@ var magic = []byte("PAR1")
 // Begin begins a file. What came of the file before is forgotten, whole or not.
 func (w *Writer) Begin(sink io.Writer) error {
 	w.sink, w.err, w.offset, w.rows = sink, nil, 0, 0
+	for i := range w.Leaves {
+		w.Leaves[i].aside.wait() // of a file that was given up: its buffers are still in use
+	}
 	w.forgetGiants()
 	w.groups, w.bounds = w.groups[:0], w.bounds[:0]
 	w.beginGroup()
