@@ -93,7 +93,7 @@ fuzz:
 	  done; \
 	done
 
-## bench: beside DuckDB alone, zstd, and what Python has, if a registry answers; an hour or two; the result is kept.
+## bench: beside DuckDB alone, zstd, and what Python has, if a registry answers; some three hours; the result is kept.
 ## One part at any size: .build/mdcabench start; see .build/mdcabench --help
 bench: build
 	$(BUILD)/mdcabench all

@@ -11,7 +11,7 @@ import (
 )
 
 const description = `Measures mdcalake beside DuckDB alone and others, part by part, and keeps the
-result. 'all' takes an hour or two and some 25 GB of disk at its full size; every
+result. 'all' takes some three hours and 25 GB of disk at its full size; every
 part can be run alone, at any size:
 
   mdcabench import --records 20000 --shuffled 0 --more 0 --more-shuffled 0 --cell 0 --small 0

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -60,6 +61,36 @@ func (b *bench) make(ctx context.Context, d dataset, name string) (path string, 
 	}
 	bytes, _, err = sizeOf(path)
 	return path, bytes, err
+}
+
+// fill makes a lake of records that never lie in a file.
+func (b *bench) fill(ctx context.Context, lake string, d dataset, flags ...string) error {
+	b.progress("a lake of %s records (%s) %s", count(d.records), d.kind, d.since)
+	feed := b.child(d.args()...)
+	p := b.mdcalake(slices.Concat([]string{"import", "--quiet", "--lake", lake}, flags, []string{"-"})...)
+	p.feed = &feed
+	_, err := b.must(ctx, p)
+	return err
+}
+
+// fillYear makes a lake of a year, 30 days at a time as tenant.Portions does; covered
+// declares each of them complete.
+func (b *bench) fillYear(ctx context.Context, lake string, d dataset, covered bool) error {
+	for since := d.tenant().Start(); since.Before(tenant.End); since = since.AddDate(0, 0, 30) {
+		until := since.AddDate(0, 0, 30)
+		if until.After(tenant.End) {
+			until = tenant.End
+		}
+		d.since, d.until = since.Format(time.DateOnly), until.Format(time.DateOnly)
+		var flags []string
+		if covered {
+			flags = []string{"--covers", d.since + ".." + d.until, "--as-of", tenant.End.AddDate(0, 0, 1).Format(time.DateOnly)}
+		}
+		if err := b.fill(ctx, lake, d, flags...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // shuffle puts the lines of a file into another order, and the file in its place.

@@ -37,20 +37,19 @@ func (b *bench) huntsPart(ctx *cli.Context) (section, error) {
 	if err != nil {
 		return s, err
 	}
-	start := d.tenant().Start()
+	var names [][]string
+	for _, h := range catalog {
+		names = append(names, []string{h.Name})
+	}
 	text := "| hunted in | findings | together | CPU | peak memory | one by one | CPU | largest peak | times faster together | CPU |\n|---|---|---|---|---|---|---|---|---|---|\n"
 	for _, window := range []struct {
 		name  string
 		since time.Time
 	}{
 		{"month", tenant.End.AddDate(0, 0, -min(30, d.days/3))},
-		{"year", start.AddDate(0, 0, min(90, d.days*3/4))}, // before it lies what they compare with
+		{"year", d.tenant().Start().AddDate(0, 0, min(90, d.days*3/4))}, // before it lies what they compare with
 	} {
 		together := b.hunting(lake, window.since, []string{"--all"})
-		var names [][]string
-		for _, h := range catalog {
-			names = append(names, []string{h.Name})
-		}
 		single := b.hunting(lake, window.since, names...)
 		together.name, single.name = "together, a "+window.name, "one by one, a "+window.name
 		if err := b.interleave(ctx.Context, min(b.rounds, 3), []*contestant{together, single}); err != nil {
@@ -70,7 +69,7 @@ func (b *bench) huntsPart(ctx *cli.Context) (section, error) {
 		s.facts["hunts."+window.name+".speed"] = faster.median()
 		s.facts["hunts."+window.name+".peak"] = together.series(peak).median()
 	}
-	files, bytes, err := filesIn(lake)
+	files, disk, err := filesIn(lake)
 	if err != nil {
 		return s, err
 	}
@@ -79,7 +78,7 @@ func (b *bench) huntsPart(ctx *cli.Context) (section, error) {
 		return s, err
 	}
 	s.say("`mdcalake hunt run --all` beside %s of `mdcalake hunt run NAME`, %s. Both find the same.\n\n### %s records of %d days x %d services: %s files, %s\n\n%s",
-		things(int64(len(catalog)), "process", "processes"), b.warmth(), count(rows), d.days, d.services, count(files), size(bytes), text)
+		things(int64(len(catalog)), "process", "processes"), b.warmth(), count(rows), d.days, d.services, count(files), size(disk), text)
 	return s, nil
 }
 

@@ -12,7 +12,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"mdcalake/ingest/simulator/tenant"
 	"mdcalake/query/querytest"
 	"mdcalake/store"
 )
@@ -76,26 +75,6 @@ type yearAsked struct {
 	rounds    int
 	asked     asked
 	given     string // the values, as JSON
-}
-
-// fillYear makes a lake of a year, 30 days at a time as tenant.Portions does; covered
-// declares each of them complete.
-func (b *bench) fillYear(ctx context.Context, lake string, d dataset, covered bool) error {
-	for since := d.tenant().Start(); since.Before(tenant.End); since = since.AddDate(0, 0, 30) {
-		d.since, d.until = since.Format(time.DateOnly), since.AddDate(0, 0, 30).Format(time.DateOnly)
-		var flags []string
-		if covered {
-			until := since.AddDate(0, 0, 30)
-			if until.After(tenant.End) {
-				until = tenant.End
-			}
-			flags = []string{"--covers", d.since + ".." + until.Format(time.DateOnly), "--as-of", tenant.End.AddDate(0, 0, 1).Format(time.DateOnly)}
-		}
-		if err := b.fill(ctx, lake, d, flags...); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // make makes the lake, or brings a file into it.

@@ -1,11 +1,6 @@
 package main
 
-import (
-	"context"
-	"slices"
-
-	"github.com/urfave/cli/v2"
-)
+import "github.com/urfave/cli/v2"
 
 // Start: from nothing to the answer of "select 1", which is what every question pays.
 
@@ -43,14 +38,4 @@ func (b *bench) startPart(ctx *cli.Context) (section, error) {
 	s.say("mdcalake takes %s as long as DuckDB alone.", ratio.show(times))
 	s.facts["start.ratio"] = ratio.median()
 	return s, b.verify(ctx.Context, lake)
-}
-
-// fill makes a lake of records that never lie in a file.
-func (b *bench) fill(ctx context.Context, lake string, d dataset, flags ...string) error {
-	b.progress("a lake of %s records (%s) %s", count(d.records), d.kind, d.since)
-	feed := b.child(d.args()...)
-	p := b.mdcalake(slices.Concat([]string{"import", "--quiet", "--lake", lake}, flags, []string{"-"})...)
-	p.feed = &feed
-	_, err := b.must(ctx, p)
-	return err
 }
